@@ -1,0 +1,1 @@
+"""Users, accounts, API tokens, sign-in and the audit log."""

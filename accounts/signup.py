@@ -1,0 +1,40 @@
+"""What a new user gets besides a row: a personal account of the same name."""
+
+import re
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.access import create_personal_account
+from accounts.models import Account
+
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
+# First segments of the site's own addresses: an account of such a name could not be reached.
+RESERVED_NAMES = frozenset(
+    "about account accounts admin api blog changelog collections dashboard docs explore favicon.ico files health help "
+    "home legal login logout metrics model models new p predictions pricing privacy publish search settings signup "
+    "static status support terms usage user users v1 v2 web webhooks ws".split()
+)
+
+
+class SignupAdapter(DefaultAccountAdapter):
+    """allauth's hooks: names fit for a path, and the account made with the user in one transaction."""
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        """A lower-case path segment, not one of the site's own, not taken by any account."""
+        name = super().clean_username(username.strip().lower(), shallow)
+        if not NAME_PATTERN.fullmatch(name):
+            raise ValidationError("Use lower-case letters, digits and hyphens, starting with a letter or digit (at most 39).")
+        if name in RESERVED_NAMES or Account.objects.filter(username=name).exists():
+            raise ValidationError("This name is taken.")
+        return str(name)
+
+    def save_user(self, request: Any, user: Any, form: Any, commit: bool = True) -> Any:
+        """The user and the account, or neither."""
+        with transaction.atomic():
+            saved = super().save_user(request, user, form, commit)
+            if commit:
+                create_personal_account(saved)
+        return saved

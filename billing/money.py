@@ -1,0 +1,38 @@
+"""Nano-dollars: the type, the one rounding rule, and words for people.  Source: billing.md 2."""
+
+from typing import NewType
+
+Nanos = NewType("Nanos", int)
+NANOS_PER_UNIT = 1_000_000_000
+
+
+def round_half_even(numerator: int, denominator: int) -> int:
+    """numerator / denominator rounded half to even, in integers. denominator > 0.  Source: billing.md 2.3."""
+    quotient, remainder = divmod(numerator, denominator)
+    double = 2 * remainder
+    if double > denominator or (double == denominator and quotient % 2):
+        return quotient + 1
+    return quotient
+
+
+def as_decimal_string(nanos: int) -> str:
+    """Units with up to nine decimals, at least two: `0.000277778`, `1.50`. For JSON.  Source: billing.md 2.1."""
+    sign = "-" if nanos < 0 else ""
+    whole, fraction = divmod(abs(nanos), NANOS_PER_UNIT)
+    decimals = f"{fraction:09d}".rstrip("0").ljust(2, "0")
+    return f"{sign}{whole}.{decimals}"
+
+
+def in_words(nanos: int) -> str:
+    """For people: cents from one cent on, up to nine decimals below, never `$0.00` for something."""
+    sign = "−" if nanos < 0 else ""
+    amount = abs(nanos)
+    if amount == 0:
+        return "$0.00"
+    if amount >= NANOS_PER_UNIT // 100:
+        cents = round_half_even(amount, 10_000_000)
+        return f"{sign}${cents // 100:,}.{cents % 100:02d}"
+    if amount >= 1_000:
+        micros = round_half_even(amount, 1_000)
+        return f"{sign}$0.{micros:06d}"
+    return f"{sign}${as_decimal_string(amount)}"

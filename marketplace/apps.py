@@ -1,0 +1,9 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class MarketplaceConfig(AppConfig):
+    """The site."""
+
+    name = "marketplace"

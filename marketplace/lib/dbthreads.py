@@ -1,0 +1,43 @@
+"""A small pool of long-lived threads through which async code reaches the database.
+
+Under ASGI, Django gives every request a thread, and so a connection, of its own. The threads here keep
+their connections open instead. Nothing that runs in them may span an `await`: pass a whole verb.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_executor: ThreadPoolExecutor | None = None
+
+
+def _pool() -> ThreadPoolExecutor:
+    global _executor
+    if _executor is None:
+        _executor = ThreadPoolExecutor(settings.DB_THREADS, thread_name_prefix="db")
+    return _executor
+
+
+def _call(function: Callable[[], T]) -> T:
+    try:
+        return function()
+    except (OperationalError, InterfaceError):
+        # The server went away or was restarted: the next call starts with a fresh connection.
+        connection.close()
+        raise
+    finally:
+        if not connection.in_atomic_block:
+            close_old_connections()
+
+
+async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a sync function that uses the ORM in one of the database threads and await its result."""
+    return await asyncio.get_running_loop().run_in_executor(_pool(), _call, partial(function, *args, **kwargs))

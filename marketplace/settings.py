@@ -1,0 +1,270 @@
+"""Every setting, read from the environment once. `.env.example` lists what an operator may want to change.
+
+Without DATABASE_URL and REDIS_URL the embedded pair that `manage.py serve` starts under VAR_DIR is used.
+Secrets are also read from the file named by NAME_FILE.
+"""
+
+import os
+import secrets as random_secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from marketplace import embedded
+from marketplace.lib.structured_logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+
+# --- Where things are ---------------------------------------------------------------------------------------------
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
+PORT: int = env.int("PORT", default=8000)
+PUBLIC_URL: str = env.str("PUBLIC_URL", default=f"http://localhost:{PORT}").rstrip("/")
+if not PUBLIC_URL.startswith(("http://", "https://")):
+    raise ImproperlyConfigured(f"PUBLIC_URL: expected an address with http:// or https://, got {PUBLIC_URL!r}")
+SITE_NAME: str = env.str("SITE_NAME", default="Modelyard")
+EMBEDDED_DATABASE_URL, EMBEDDED_REDIS_URL = embedded.urls(VAR_DIR)
+
+
+def _secret_key() -> str:
+    """SECRET_KEY, or one made at the first start and kept under VAR_DIR (the embedded default only)."""
+    if key := env.str("SECRET_KEY", default=""):
+        return str(key)
+    path = VAR_DIR / "secret-key"
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", opener=lambda p, flags: os.open(p, flags, 0o600)) as file:
+            file.write(random_secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["*"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
+
+# --- Services -----------------------------------------------------------------------------------------------------
+
+DATABASE_URL: str = env.str("DATABASE_URL", default=EMBEDDED_DATABASE_URL)
+REDIS_URL: str = env.str("REDIS_URL", default=EMBEDDED_REDIS_URL)
+DB_THREADS: int = env.int("DB_THREADS", default=6)  # long-lived database threads of one async process
+
+DATABASES: dict[str, Any] = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES["default"].update(
+    ATOMIC_REQUESTS=False,
+    OPTIONS={**DATABASES["default"].get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 40, "timeout": 15}},
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}},
+}
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "deliver-webhooks": {"task": "runner.tasks.sweep_webhooks", "schedule": 5.0},
+    "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
+    "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
+}
+
+# Files: local disk, or an S3 service by STORAGE_URL=s3://KEY:SECRET@HOST/BUCKET (https) or s3+http://…
+STORAGE_URL: str = env.str("STORAGE_URL", default="")
+
+
+def _file_storage() -> dict[str, Any]:
+    if not STORAGE_URL:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(VAR_DIR / "files")},
+        }
+    url = environ.urlparse(STORAGE_URL)
+    if url.scheme not in {"s3", "s3+http"} or not url.path.strip("/"):
+        raise ImproperlyConfigured("STORAGE_URL: expected s3://KEY:SECRET@HOST/BUCKET")
+    endpoint = f"{'http' if url.scheme == 's3+http' else 'https'}://{url.hostname}{f':{url.port}' if url.port else ''}"
+    options = {"bucket_name": url.path.strip("/"), "endpoint_url": endpoint, "access_key": url.username}
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {**options, "secret_key": url.password}}
+
+
+STORAGES = {
+    "default": _file_storage(),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# --- Applications and the two middleware stacks --------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "csp",
+    "drf_spectacular",
+    "rest_framework",
+    "accounts",
+    "models_catalog",
+    "billing",
+    "runner",
+    "marketplace",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+# The API authenticates by token: no session, no CSRF, no message. Each layer costs a thread switch under ASGI.
+API_MIDDLEWARE: list[str] = ["marketplace.lib.api_errors.problems_middleware"]
+ROOT_URLCONF = "marketplace.urls"
+ASGI_APPLICATION = "marketplace.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "marketplace.context.site",
+            ],
+            "builtins": ["marketplace.templatetags.formats"],
+        },
+    },
+]
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = VAR_DIR / "static"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+FORMS_URLFIELD_ASSUME_HTTPS = True
+
+# --- Sign-in ------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.authentication.ActiveAccountBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGOUT_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "accounts.signup.SignupAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = env.str("EMAIL_VERIFICATION", default="none")
+ACCOUNT_USERNAME_MIN_LENGTH = 2
+EMAIL_URL: str = env.str("EMAIL_URL", default="consolemail://")
+vars().update(env.email_url_config(EMAIL_URL))
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="modelyard@localhost")
+
+# --- Browser security ---------------------------------------------------------------------------------------------
+
+_HTTPS = PUBLIC_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ["/admin", "/docs/api"],
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "media-src": ["'self'", "data:", "blob:"],
+        "connect-src": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+    },
+}
+
+# --- The API ------------------------------------------------------------------------------------------------------
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024  # bytes of a JSON body; larger is 413
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_LIMIT_BYTES = 100 * 1024 * 1024  # replicate-api.md 2.11
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["marketplace.lib.api_errors.LenientJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "marketplace.lib.api_errors.IgnoreAccept",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "marketplace.lib.api_errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{SITE_NAME} API",
+    "DESCRIPTION": "Run models with one call. Replicate's official clients work by changing the base URL.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/v1",
+}
+TOKEN_CACHE_SECONDS: float = env.float("TOKEN_CACHE_SECONDS", default=5.0)
+
+# --- Publishing ---------------------------------------------------------------------------------------------------
+
+ARCHIVE_MAX_BYTES: int = env.int("ARCHIVE_MAX_BYTES", default=200 * 1024 * 1024)
+BUILD_TIMEOUT_SECONDS: int = env.int("BUILD_TIMEOUT_SECONDS", default=1800)
+ENVIRONMENTS_DIR = VAR_DIR / "environments"  # one folder per version: its virtual environment and source
+
+# --- Running ------------------------------------------------------------------------------------------------------
+
+HOST_NAME: str = env.str("HOST_NAME", default="local")
+RUNNER_BACKEND: str = env.str("RUNNER_BACKEND", default="process")
+INSTANCES_DIR = VAR_DIR / "instances"
+HOST_CPUS: int = env.int("HOST_CPUS", default=0)  # 0: as many instances as fit the machine, see runner/hosts.py
+HOST_MEMORY_BYTES: int = env.int("HOST_MEMORY_BYTES", default=0)
+SANDBOX: str = env.str("SANDBOX", default="auto")  # auto: bwrap where it works; require; off
+SETUP_TIMEOUT_SECONDS: int = env.int("SETUP_TIMEOUT_SECONDS", default=600)
+IDLE_STOP_SECONDS: int = env.int("IDLE_STOP_SECONDS", default=300)
+PREDICTION_TIMEOUT_SECONDS: int = env.int("PREDICTION_TIMEOUT_SECONDS", default=1800)
+QUEUE_TIMEOUT_SECONDS: int = env.int("QUEUE_TIMEOUT_SECONDS", default=3600)
+CANCEL_GRACE_SECONDS: int = env.int("CANCEL_GRACE_SECONDS", default=10)
+MAX_LOG_CHARACTERS: int = env.int("MAX_LOG_CHARACTERS", default=1_000_000)
+REPORT_ABORTED_AS_CANCELED: bool = env.bool("REPORT_ABORTED_AS_CANCELED", default=False)
+
+# --- What users' addresses may reach ------------------------------------------------------------------------------
+
+EGRESS_ALLOW_PRIVATE: bool = env.bool("EGRESS_ALLOW_PRIVATE", default=False)
+EGRESS_ALLOWED_NETWORKS: list[str] = env.list("EGRESS_ALLOWED_NETWORKS", default=[])
+INPUT_FILE_MAX_BYTES: int = env.int("INPUT_FILE_MAX_BYTES", default=70 * 1024 * 1024)
+
+# --- Logs ---------------------------------------------------------------------------------------------------------
+
+LOGGING = logging_config(as_json=env.bool("LOG_JSON", default=False), level=env.str("LOG_LEVEL", default="INFO"))

@@ -1,0 +1,116 @@
+"""What a caller may see: the only place that knows visibility. Absent and invisible things look alike.
+
+`None` as a caller is a visitor who is not signed in.
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from accounts.access import Caller
+from marketplace.lib.problems import NotFound
+from models_catalog.models import Model, Version
+
+_CACHE_SECONDS = 3.0
+_CACHE_LIMIT = 5_000
+_VERSION_ID = re.compile(r"[0-9a-f]{64}")
+_facts_cache: dict[str, tuple[float, "VersionFacts"]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """What creating a prediction needs to know of a version; cached for seconds in each process."""
+
+    version_id: str
+    model_id: int
+    model_name: str  # `owner/name`
+    account_id: int
+    is_public: bool
+    is_hidden: bool
+    is_official: bool
+    is_ready: bool
+    hardware: str
+    schema: dict[str, Any]
+
+
+def visible_models(caller: Caller | None) -> QuerySet[Model]:
+    """All models the caller may see: public ones that are not hidden, and the caller's own."""
+    everybody = Q(visibility=Model.Visibility.PUBLIC, hidden_at=None, account__suspended_at=None)
+    mine = Q(account_id=caller.account_id) if caller else Q(pk__in=[])
+    return Model.objects.filter(everybody | mine).select_related("account", "latest_version")
+
+
+def public_models() -> QuerySet[Model]:
+    """Models everybody may see and that can be run: what lists and search show."""
+    return visible_models(None).exclude(latest_version=None)
+
+
+def get_model(caller: Caller | None, owner: str, name: str) -> Model:
+    """The model `owner/name`, in any case. Raises NotFound."""
+    model = visible_models(caller).filter(account__username__iexact=owner, name__iexact=name).first()
+    if model is None:
+        raise NotFound()
+    return model
+
+
+def list_versions(model: Model) -> QuerySet[Version]:
+    """The versions of a model that can run, newest first."""
+    return model.versions.filter(status=Version.Status.READY).order_by("-created_at")
+
+
+def get_version(model: Model, version_id: str) -> Version:
+    """One version that can run, of this model. Raises NotFound."""
+    version = list_versions(model).filter(pk=version_id.lower()).first()
+    if version is None:
+        raise NotFound()
+    return version
+
+
+def find_facts(caller: Caller, version_id: str) -> VersionFacts | None:
+    """What creating a prediction of this version needs, if the caller may run it."""
+    facts = find_cached_facts(version_id) or _load_facts(version_id.lower())
+    return facts if facts and may_run(caller, facts) else None
+
+
+def may_run(caller: Caller, facts: VersionFacts) -> bool:
+    """May the caller run it? Nobody runs a hidden one."""
+    return facts.is_ready and not facts.is_hidden and (facts.is_public or caller.owns(facts.account_id))
+
+
+def find_cached_facts(version_id: str) -> VersionFacts | None:
+    """Facts that this process read within the last seconds."""
+    hit = _facts_cache.get(version_id.lower())
+    return hit[1] if hit and hit[0] > time.monotonic() else None
+
+
+def forget_facts() -> None:
+    """Drop this process's cached facts, after something was hidden or changed."""
+    _facts_cache.clear()
+
+
+def _load_facts(version_id: str) -> VersionFacts | None:
+    if not _VERSION_ID.fullmatch(version_id):
+        return None
+    version = Version.objects.select_related("model__account").filter(pk=version_id).first()
+    if version is None:
+        return None
+    model = version.model
+    facts = VersionFacts(
+        version_id=version.pk,
+        model_id=model.pk,
+        model_name=model.full_name,
+        account_id=model.account_id,
+        is_public=model.visibility == Model.Visibility.PUBLIC,
+        is_hidden=model.is_hidden or model.account.is_suspended,
+        is_official=model.is_official,
+        is_ready=version.is_ready,
+        hardware=model.hardware,
+        schema=version.openapi_schema,
+    )
+    if len(_facts_cache) >= _CACHE_LIMIT:
+        _facts_cache.clear()
+    _facts_cache[version_id] = (time.monotonic() + _CACHE_SECONDS, facts)
+    return facts

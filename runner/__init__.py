@@ -1,0 +1,1 @@
+"""Hosts, instances, predictions, builds, files, webhooks and event streams."""

@@ -1,0 +1,1 @@
+"""From a submitted archive to a version that can run."""

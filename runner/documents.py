@@ -1,0 +1,76 @@
+"""The prediction as the world sees it: one document for API, webhooks, examples and pages.  Source: replicate-api.md 2.2."""
+
+import datetime
+from typing import Any
+
+from django.conf import settings
+
+from runner.models import Prediction
+from runner.states import Status
+
+
+def timestamp(moment: datetime.datetime) -> str:
+    """RFC 3339 in UTC with six digits and `Z`.  Source: replicate-api.md 1.6."""
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def prediction_document(prediction: Prediction) -> dict[str, Any]:
+    """Needs no other row than the prediction's own."""
+    shown = prediction.status
+    if shown == Status.ABORTED and settings.REPORT_ABORTED_AS_CANCELED:
+        shown = Status.CANCELED
+    document: dict[str, Any] = {
+        "id": prediction.pk,
+        "model": prediction.model_name,
+        "version": prediction.version_label,
+        "input": prediction.input,
+        "output": prediction.output,
+        "logs": prediction.logs,
+        "error": prediction.error,
+        "status": str(shown),
+        "source": prediction.source,
+        "data_removed": prediction.data_removed,
+        "created_at": timestamp(prediction.created_at),
+        "started_at": timestamp(prediction.started_at) if prediction.started_at else None,
+        "completed_at": timestamp(prediction.completed_at) if prediction.completed_at else None,
+        "metrics": prediction.metrics if prediction.is_terminal else {},
+        "urls": prediction_urls(prediction),
+    }
+    if prediction.deadline:
+        document["deadline"] = timestamp(prediction.deadline)
+    if prediction.webhook and not prediction.is_webhook_legacy:
+        document["webhook"] = prediction.webhook
+        if prediction.webhook_events is not None:
+            document["webhook_events_filter"] = prediction.webhook_events
+    return document
+
+
+def created_document(prediction: Prediction) -> dict[str, Any]:
+    """The answer to a creation that was not waited for: always `starting`, whatever happened since.
+
+    Source: replicate-api.md 2.3, 3.5.
+    """
+    return {
+        **prediction_document(prediction),
+        "status": str(Status.STARTING),
+        "output": [] if prediction.is_streamed else None,
+        "logs": "",
+        "error": None,
+        "started_at": None,
+        "completed_at": None,
+        "metrics": {},
+    }
+
+
+def prediction_urls(prediction: Prediction) -> dict[str, str]:
+    """`get`, `cancel`, `web`, and `stream` for iterators. Absent members are left out."""
+    api = f"{settings.PUBLIC_URL}/v1/predictions/{prediction.pk}"
+    urls = {"get": api, "cancel": f"{api}/cancel", "web": f"{settings.PUBLIC_URL}/p/{prediction.pk}"}
+    if prediction.stream_token and not prediction.data_removed:
+        urls["stream"] = f"{settings.PUBLIC_URL}{stream_path(prediction)}"
+    return urls
+
+
+def stream_path(prediction: Prediction) -> str:
+    """Text under /v1/streams/, files under /v1/files/stream/: one client tells them apart by it.  Source: 4.1."""
+    return f"/v1/{'files/stream' if prediction.streams_files else 'streams'}/{prediction.stream_token}"

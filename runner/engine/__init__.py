@@ -1,0 +1,1 @@
+"""The runner process: claims predictions, drives instances, settles results."""

@@ -1,0 +1,239 @@
+"""The only writer of a prediction's state. Every move is conditional in the database, so that one writer wins.
+
+Flow: insert_many (starting) → claim_many (processing) → save_progress … → end_many (terminal, with its usage record and
+outbox rows in the same transaction). `requeue` goes back after a platform fault. All are sync and set-based; async code
+calls them through `dbthreads` or a `GroupCommit`.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+from django.utils import timezone
+
+from billing import metering
+from billing.metering import PredictionUsage
+from marketplace.lib.ids import new_id
+from runner import webhooks
+from runner.models import Prediction
+from runner.states import TERMINAL, FaultClass, Status
+
+MAX_TRIES = 3  # the first and two more after platform faults
+_REQUEUED = "[modelyard] The instance was lost; trying again.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One try: the token that entitles to write the prediction's results."""
+
+    prediction_id: str
+    instance_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a prediction ended. `claim` None: whoever has it, or nobody (a cancel, a deadline, a queue limit)."""
+
+    prediction_id: str
+    claim: str | None
+    status: str
+    output: Any = None
+    logs: str | None = None  # None: keep what the row has
+    error: str | None = None
+    metrics: dict[str, Any] | None = None
+    predict_us: int | None = None  # charged and shown; None: from the row's started_at to now
+    fault_class: str = FaultClass.NONE
+    keep_output: bool = False  # True: the row's output stays, `output` is not looked at
+
+
+def insert_many(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Write new predictions, in order. Their webhook rows come with later moves."""
+    Prediction.objects.bulk_create(predictions)
+    return list(predictions)
+
+
+def new_claim(prediction_id: str, instance_id: str) -> Claim:
+    """A claim that no other try has."""
+    return Claim(prediction_id, instance_id, new_id())
+
+
+def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
+    """Take queued predictions for instances that wait for them: `starting` → `processing`.
+
+    One result for each claim: the prediction with its version, or None where somebody else was quicker or it ended.
+    A claim that is lost in a crash of the database is taken again, so it need not be durable when acknowledged.
+    """
+    if not claims:
+        return []
+    now = timezone.now()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute(
+            """
+            UPDATE runner_prediction AS p
+               SET status = 'processing', started_at = %s, claim = v.token, instance_id = v.instance, tries = tries + 1
+              FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(id, token, instance)
+             WHERE p.id = v.id AND p.id IN (
+                   SELECT id FROM runner_prediction
+                    WHERE id = ANY(%s::text[]) AND status = 'starting' AND claim = ''
+                      FOR UPDATE SKIP LOCKED)
+         RETURNING p.id
+            """,
+            [
+                now,
+                [c.prediction_id for c in claims],
+                [c.token for c in claims],
+                [c.instance_id for c in claims],
+                [c.prediction_id for c in claims],
+            ],
+        )
+        won = {row[0] for row in cursor.fetchall()}
+        rows = {p.pk: p for p in Prediction.objects.select_related("version", "price").filter(pk__in=won)}
+        webhooks.enqueue_many([(row, "start") for row in rows.values()])
+    return [rows.get(claim.prediction_id) for claim in claims]
+
+
+def save_progress(prediction_id: str, claim: str, *, outputs: list[Any] | None, logs: str) -> bool:
+    """Write partial output (None: no iterator) and logs of a running prediction. False: the claim is no longer good.
+
+    Not durable when it returns: what is lost is at most a moment of progress, never an outcome.
+    """
+    changes: dict[str, Any] = {"logs": clean_text(logs)}
+    if outputs is not None:
+        changes["output"] = clean_json(outputs)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        return bool(
+            Prediction.objects.filter(pk=prediction_id, claim=claim, status=Status.PROCESSING).update(**changes)
+        )
+
+
+def end_many(outcomes: Sequence[Outcome]) -> list[Prediction | None]:
+    """End predictions: terminal state, usage record and webhook rows in one transaction.
+
+    One result for each outcome: the ended prediction, or None where it had ended before or the claim was another's.
+    Source: design.md, "A prediction's way", 6; billing.md 7.1.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        ended = _write_ends(outcomes, now)
+        rows = {p.pk: p for p in Prediction.objects.select_related("price").filter(pk__in=ended)}
+        by_id = {outcome.prediction_id: outcome for outcome in outcomes if outcome.prediction_id in ended}
+        metering.record_many([_usage(rows[pk], outcome) for pk, outcome in by_id.items()])
+        webhooks.enqueue_many([(row, "completed") for row in rows.values()])
+    return [rows.get(o.prediction_id) if by_id.get(o.prediction_id) is o else None for o in outcomes]
+
+
+def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]:
+    first_of: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        first_of.setdefault(outcome.prediction_id, outcome)
+    rows = [
+        {
+            **asdict(outcome),
+            "output": clean_json(outcome.output),
+            "logs": None if outcome.logs is None else clean_text(outcome.logs),
+            "error": None if outcome.error is None else clean_text(outcome.error),
+            "metrics": clean_json(outcome.metrics or {}),
+        }
+        for outcome in first_of.values()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE runner_prediction AS p
+               SET status = v.status, completed_at = %s, error = v.error, fault_class = v.fault_class,
+                   output = CASE WHEN v.keep_output THEN p.output ELSE NULLIF(v.output, 'null'::jsonb) END,
+                   logs = COALESCE(v.logs, p.logs), sealed_secrets = NULL,
+                   metrics = v.metrics || jsonb_build_object('total_time', extract(epoch FROM %s - p.created_at))
+                     || CASE WHEN p.started_at IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('predict_time',
+                          COALESCE(v.predict_us, greatest(0, extract(epoch FROM %s - p.started_at) * 1e6))::bigint / 1e6)
+                        END
+              FROM jsonb_to_recordset(%s::jsonb) AS v(prediction_id text, claim text, status text, output jsonb,
+                   logs text, error text, metrics jsonb, predict_us bigint, fault_class text, keep_output boolean)
+             WHERE p.id = v.prediction_id AND p.status IN ('starting', 'processing')
+               AND (v.claim IS NULL OR p.claim = v.claim)
+         RETURNING p.id
+            """,
+            [now, now, now, orjson.dumps(rows).decode()],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:
+    """What is charged: processing time, but nothing for platform faults and what never started.  Source: billing.md 4.3."""
+    assert row.completed_at is not None
+    seconds = row.metrics.get("predict_time", 0)
+    is_free = outcome.fault_class == FaultClass.PLATFORM or row.started_at is None
+    return PredictionUsage(
+        prediction_id=row.pk,
+        account_id=row.account_id,
+        predict_us=0 if is_free else round(seconds * 1_000_000),
+        price=row.price,
+        occurred_at=row.completed_at,
+        model_name=row.model_name,
+        version_id=row.version_id,
+        hardware=row.hardware,
+        token_id=row.token_id,
+        fault_class=outcome.fault_class,
+    )
+
+
+def requeue(prediction_id: str, claim: str, *, logs: str) -> Prediction | None:
+    """Back to the queue after a platform fault, or `failed` once the tries are used up.
+
+    Returns the prediction if it was ended by this, None if it waits again or the claim was no longer good.
+    Source: design.md, "States".
+    """
+    requeued = Prediction.objects.filter(
+        pk=prediction_id, claim=claim, status=Status.PROCESSING, tries__lt=MAX_TRIES
+    ).update(
+        status=Status.STARTING,
+        started_at=None,
+        claim="",
+        instance=None,
+        output=None,
+        logs=Concat(Value(clean_text(logs)), Value(_REQUEUED)),
+    )
+    if requeued:
+        return None
+    fault = Outcome(
+        prediction_id,
+        claim,
+        Status.FAILED,
+        logs=logs,
+        error="The host that ran this prediction was lost (E1000)",
+        fault_class=FaultClass.PLATFORM,
+        predict_us=0,
+    )
+    return end_many([fault])[0]
+
+
+def unclaim_all_of(instance_id: str) -> list[str]:
+    """Ids of predictions that still say they run on the instance. For sweeps."""
+    return list(Prediction.objects.filter(instance_id=instance_id, status=Status.PROCESSING).values_list("pk", flat=True))
+
+
+def clean_text(text: str) -> str:
+    """PostgreSQL stores no NUL characters; models print them."""
+    return text.replace("\x00", "\ufffd")
+
+
+def clean_json(value: Any) -> Any:
+    """`clean_text` at any depth, and numbers that JSON lacks (NaN, infinities) as null."""
+    match value:
+        case str():
+            return clean_text(value)
+        case float() if value != value or value in (float("inf"), float("-inf")):
+            return None
+        case list():
+            return [clean_json(item) for item in value]
+        case dict():
+            return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
+    return value

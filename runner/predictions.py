@@ -1,0 +1,114 @@
+"""Accept, find and cancel predictions: what callers do with them. What happens to them is `lifecycle`'s.
+
+Source: replicate-api.md 2.3, 2.4, 3.4.
+"""
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.access import Caller
+from billing.prices import current_price
+from marketplace.lib import wakeups
+from marketplace.lib.ids import new_id, new_stream_token
+from marketplace.lib.problems import InputInvalid, InvalidField, NotFound
+from models_catalog import schemas
+from models_catalog.lookup import VersionFacts
+from runner import files, lifecycle, secret_inputs
+from runner.lifecycle import Outcome
+from runner.models import Prediction
+from runner.states import TERMINAL, FaultClass, Status
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrediction:
+    """What a caller asks for, its shape already checked."""
+
+    input: dict[str, Any]
+    source: str = Prediction.Source.API
+    by_name: bool = False  # an official model called by name: its version stays hidden
+    webhook: str = ""
+    webhook_events: list[str] | None = None
+    is_webhook_legacy: bool = False
+    deadline_seconds: int | None = None
+    traceparent: str = ""
+
+
+def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: datetime.datetime) -> Prediction:
+    """A row that may be inserted: input valid, secrets sealed, price pinned.
+
+    Raises InputInvalid with every violation; PriceMissing.
+    """
+    invalid = schemas.validator_for(facts.version_id, facts.schema).problems(new.input)
+    invalid = invalid or files.unreadable_inputs(caller, new.input)
+    if invalid:
+        raise InputInvalid([InvalidField(i.type, i.field, i.description) for i in invalid])
+    secrets = schemas.secret_members(facts.schema, new.input)
+    is_streamed = schemas.is_iterator(facts.schema)
+    return Prediction(
+        id=new_id(),
+        account_id=caller.account_id,
+        user_id=caller.user_id,
+        token_id=caller.token_id,
+        model_id=facts.model_id,
+        version_id=facts.version_id,
+        model_name=facts.model_name,
+        version_label="hidden" if new.by_name else facts.version_id,
+        hardware=facts.hardware,
+        price=current_price(facts.hardware),
+        source=new.source,
+        input=lifecycle.clean_json(schemas.redact(facts.schema, new.input)),
+        sealed_secrets=secret_inputs.seal(secrets),
+        output=[] if is_streamed else None,
+        created_at=now,
+        deadline=None if new.deadline_seconds is None else now + datetime.timedelta(seconds=new.deadline_seconds),
+        is_streamed=is_streamed,
+        streams_files=schemas.is_file_iterator(facts.schema),
+        stream_token=new_stream_token() if is_streamed else None,
+        webhook=new.webhook,
+        webhook_events=new.webhook_events,
+        is_webhook_legacy=new.is_webhook_legacy,
+        traceparent=new.traceparent,
+    )
+
+
+def create(caller: Caller, facts: VersionFacts, new: NewPrediction) -> Prediction:
+    """Accept one prediction and wake the runners. Raises as `prepare`."""
+    prediction = lifecycle.insert_many([prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))])[0]
+    wakeups.send_after_commit(wakeups.RUNNERS, {"type": "work"})
+    return prediction
+
+
+def list_predictions(caller: Caller) -> QuerySet[Prediction]:
+    """All of the caller's account, API's and web's alike."""
+    return Prediction.objects.filter(account_id=caller.account_id)
+
+
+def get_prediction(caller: Caller, prediction_id: str) -> Prediction:
+    """One of the caller's account. Raises NotFound, for other people's too."""
+    prediction = list_predictions(caller).filter(pk=prediction_id).first()
+    if prediction is None:
+        raise NotFound()
+    return prediction
+
+
+def end_canceled(prediction_id: str) -> Prediction | None:
+    """End it as canceled now, with the progress its row has; None if it had ended. The runner stops the model.
+
+    Charged until now if it was running.  Source: replicate-api.md 2.4; billing.md 4.3.
+    """
+    outcome = Outcome(
+        prediction_id, None, Status.CANCELED, fault_class=FaultClass.USER_CANCEL, keep_output=True
+    )
+    ended = lifecycle.end_many([outcome])[0]
+    wakeups.send_after_commit(wakeups.RUNNERS, {"type": "cancel", "id": prediction_id})
+    return ended
+
+
+def cancel_all_of(account_id: int) -> int:
+    """Cancel all that an account has queued or running; returns how many."""
+    unfinished = Prediction.objects.filter(account_id=account_id).exclude(status__in=TERMINAL)
+    ids = list(unfinished.values_list("pk", flat=True))
+    return sum(end_canceled(prediction_id) is not None for prediction_id in ids)
