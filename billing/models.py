@@ -62,8 +62,8 @@ class UsageRecord(models.Model):
             models.CheckConstraint(condition=models.Q(quantity__gte=0), name="usage_quantity_not_negative"),
         ]
         indexes: ClassVar = [
-            models.Index("account", "period", "model_name", name="usage_by_account_period"),
-            models.Index("subject", name="usage_by_subject"),
+            models.Index(fields=["account", "period", "model_name"], name="usage_by_account_period"),
+            models.Index(fields=["subject"], name="usage_by_subject"),
         ]
 
     def __str__(self) -> str:

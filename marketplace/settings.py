@@ -8,6 +8,7 @@ import os
 import secrets as random_secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -37,7 +38,7 @@ def _secret_key() -> str:
     path = VAR_DIR / "secret-key"
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     try:
-        with path.open("x", opener=lambda p, flags: os.open(p, flags, 0o600)) as file:
+        with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(random_secrets.token_urlsafe(48))
     except FileExistsError:
         pass
@@ -56,6 +57,7 @@ DB_THREADS: int = env.int("DB_THREADS", default=6)  # long-lived database thread
 
 DATABASES: dict[str, Any] = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"].update(
+    HOST=unquote(DATABASES["default"]["HOST"]),  # a folder of sockets is percent-encoded in the URL
     ATOMIC_REQUESTS=False,
     OPTIONS={**DATABASES["default"].get("OPTIONS", {}), "pool": {"min_size": 1, "max_size": 40, "timeout": 15}},
 )

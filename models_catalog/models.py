@@ -49,8 +49,8 @@ class Model(models.Model):
         indexes: ClassVar = [
             GinIndex("search_document", name="model_search_document"),
             GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="model_name_trigrams"),
-            models.Index("visibility", "-run_count", name="model_popular"),
-            models.Index("visibility", "-created_at", name="model_newest"),
+            models.Index(fields=["visibility", "-run_count"], name="model_popular"),
+            models.Index(fields=["visibility", "-created_at"], name="model_newest"),
         ]
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ class Version(models.Model):
     max_concurrency = models.PositiveIntegerField(default=1)
 
     class Meta:
-        indexes: ClassVar = [models.Index("model", "-created_at", name="version_newest")]
+        indexes: ClassVar = [models.Index(fields=["model", "-created_at"], name="version_newest")]
 
     def __str__(self) -> str:
         return self.id[:12]
@@ -106,7 +106,7 @@ class Collection(models.Model):
     description = models.TextField(blank=True)
     full_description = models.TextField(blank=True)
     position = models.PositiveIntegerField(default=0)
-    models: "models.ManyToManyField[Model, Any]" = models.ManyToManyField(Model, related_name="collections", blank=True)
+    members: "models.ManyToManyField[Model, Any]" = models.ManyToManyField(Model, related_name="collections", blank=True)
 
     class Meta:
         ordering: ClassVar = ["position", "slug"]

@@ -31,9 +31,9 @@ class StoredFile(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index("account", "-created_at", name="file_by_account"),
-            models.Index("prediction_id", name="file_by_prediction", condition=~models.Q(prediction_id="")),
-            models.Index("expires_at", name="file_expiry", condition=models.Q(expires_at__isnull=False)),
+            models.Index(fields=["account", "-created_at"], name="file_by_account"),
+            models.Index(fields=["prediction_id"], name="file_by_prediction", condition=~models.Q(prediction_id="")),
+            models.Index(fields=["expires_at"], name="file_expiry", condition=models.Q(expires_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

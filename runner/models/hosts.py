@@ -67,12 +67,10 @@ class Instance(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(
-                "host",
-                name="instance_live",
+            models.Index(fields=["host"], name="instance_live",
                 condition=~models.Q(state__in=sorted(INSTANCE_ENDED)),
             ),
-            models.Index("version", "-created_at", name="instance_by_version"),
+            models.Index(fields=["version", "-created_at"], name="instance_by_version"),
         ]
 
     def __str__(self) -> str:

@@ -63,14 +63,12 @@ class Prediction(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index("account", "-created_at", "-id", name="prediction_by_account"),
-            models.Index("model", "-created_at", name="prediction_by_model"),
-            models.Index("version", name="prediction_by_version"),
-            models.Index("created_at", name="prediction_queue", condition=models.Q(status=Status.STARTING)),
-            models.Index("instance", name="prediction_running", condition=models.Q(status=Status.PROCESSING)),
-            models.Index(
-                "deadline",
-                name="prediction_deadlines",
+            models.Index(fields=["account", "-created_at", "-id"], name="prediction_by_account"),
+            models.Index(fields=["model", "-created_at"], name="prediction_by_model"),
+            models.Index(fields=["version"], name="prediction_by_version"),
+            models.Index(fields=["created_at"], name="prediction_queue", condition=models.Q(status=Status.STARTING)),
+            models.Index(fields=["instance"], name="prediction_running", condition=models.Q(status=Status.PROCESSING)),
+            models.Index(fields=["deadline"], name="prediction_deadlines",
                 condition=models.Q(deadline__isnull=False) & ~models.Q(status__in=_TERMINAL),
             ),
         ]

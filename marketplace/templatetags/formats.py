@@ -1,0 +1,50 @@
+"""How money, durations and counts read on every page: one filter each."""
+
+from django import template
+
+from billing.money import in_words
+
+register = template.Library()
+
+
+@register.filter
+def money(nanos: int | None) -> str:
+    """Nano-dollars in words: `$1.25`, `$0.000725`; nothing for None."""
+    return "" if nanos is None else in_words(nanos)
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """`840 ms`, `12.4 s`, `3 min 05 s`.  Source: product-ux.md 0.4."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """`1,234`, `12.3k`, `4.1M`.  Source: product-ux.md 0.4."""
+    if number is None:
+        return ""
+    if number < 10_000:
+        return f"{number:,}"
+    if number < 1_000_000:
+        return f"{number / 1000:.1f}k"
+    return f"{number / 1_000_000:.1f}M"
+
+
+@register.filter
+def bytes_in_words(size: int | None) -> str:
+    """`12 kB`, `3.4 MB`: multiples of 1000."""
+    if size is None:
+        return ""
+    if size < 1000:
+        return f"{size} B"
+    for unit, limit in (("kB", 10**6), ("MB", 10**9)):
+        if size < limit:
+            return f"{size * 1000 / limit:.1f} {unit}"
+    return f"{size / 10**9:.1f} GB"
