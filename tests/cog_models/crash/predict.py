@@ -1,0 +1,26 @@
+"""Its process dies without a word: in a run, or in setup where CRASH_IN_SETUP is set."""
+
+import os
+import signal
+import time
+
+from cog import BaseRunner, Input
+
+
+class Runner(BaseRunner):
+    def setup(self) -> None:
+        if os.environ.get("CRASH_IN_SETUP"):
+            os._exit(3)
+
+    def run(
+        self,
+        how: str = Input(default="exit", choices=["exit", "signal", "no"], description="How to die, if at all."),
+        after: float = Input(default=0.0, ge=0, le=60, description="Seconds before that."),
+    ) -> str:
+        print("about to crash")
+        time.sleep(after)
+        if how == "exit":
+            os._exit(3)
+        if how == "signal":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return "alive"
