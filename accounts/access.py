@@ -1,5 +1,6 @@
 """Who acts: the Caller that every verb takes, and how one comes from a user or a token."""
 
+import re
 from dataclasses import dataclass
 
 from accounts.models import Account, User
@@ -26,11 +27,14 @@ class Caller:
 
 
 def caller_for_user(user: User) -> Caller:
-    """The caller a signed-in user is: their personal account. Raises Account.DoesNotExist."""
-    account = Account.objects.get(user=user)
+    """The caller a signed-in user is: their personal account, made now for one that `createsuperuser` made."""
+    account = Account.objects.filter(user=user).first() or create_personal_account(user)
     return Caller(account_id=account.pk, username=account.username, user_id=user.pk, is_staff=user.is_staff)
 
 
 def create_personal_account(user: User) -> Account:
-    """The account that goes with a new user, under the lower-cased user name."""
-    return Account.objects.create(user=user, username=user.username.lower(), name=user.get_full_name())
+    """The account that goes with a new user, under the lower-cased user name fit for an address."""
+    username = re.sub(r"[^a-z0-9._-]", "-", user.username.lower()).lstrip("._-")[:60] or "user"
+    if Account.objects.filter(username=username).exists():
+        username = f"{username}-{user.pk}"
+    return Account.objects.create(user=user, username=username, name=user.get_full_name())

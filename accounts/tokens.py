@@ -9,14 +9,16 @@ import time
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts import audit
 from accounts.access import Caller
 from accounts.models import Account, ApiToken, User
 from marketplace.lib import wakeups
 from marketplace.lib.ids import new_api_token
-from marketplace.lib.problems import NotFound
+from marketplace.lib.problems import Conflict, NotFound
 
 _CACHE_LIMIT = 10_000
 _cache: dict[str, tuple[float, Caller]] = {}
@@ -51,6 +53,16 @@ def revoke(caller: Caller, token_id: int) -> ApiToken:
     ApiToken.objects.filter(pk=token.pk).update(revoked_at=timezone.now())
     forget_everywhere([token.digest])
     return token
+
+
+def revoke_by_operator(actor: User, token: ApiToken, *, reason: str) -> None:
+    """End somebody else's token, e.g. a leaked one. Raises Conflict if it was revoked before."""
+    with transaction.atomic():
+        if not ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            raise Conflict("This token was already revoked.")
+        subject = f"account/{token.account.username}"
+        audit.record(actor, "revoke_token", subject, reason=reason, token_id=token.pk, token_name=token.name)
+        forget_everywhere([token.digest])
 
 
 def forget_everywhere(digests: Iterable[str]) -> None:

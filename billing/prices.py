@@ -3,9 +3,15 @@
 import datetime
 import time
 
+from django.db import transaction
+
+from accounts import audit
+from accounts.models import User
 from billing.models import Meter, Price
+from marketplace.lib.problems import Conflict
 
 _CACHE_SECONDS = 5.0
+_CLOCK_SLACK = datetime.timedelta(minutes=5)  # between opening a form with "now" in it and sending it
 _cache: dict[str, tuple[float, Price]] = {}
 
 
@@ -30,6 +36,30 @@ def current_price(sku: str) -> Price:
         return hit[1]
     price = price_at(sku, datetime.datetime.now(datetime.UTC))
     _cache[sku] = (time.monotonic() + _CACHE_SECONDS, price)
+    return price
+
+
+def lowest_rate(at: datetime.datetime) -> int | None:
+    """Nano-dollars per second of the cheapest hardware at a time, None without any price."""
+    in_force = Price.objects.filter(meter=Meter.COMPUTE_TIME, effective_from__lte=at, per_units=1_000_000)
+    newest = in_force.order_by("sku", "-effective_from").distinct("sku")
+    return min(newest.values_list("rate_nanos", flat=True), default=None)
+
+
+def add_price(actor: User, *, sku: str, rate_nanos: int, effective_from: datetime.datetime, reason: str) -> Price:
+    """Set what a second on a SKU costs from a moment on; earlier prices stay as they are.
+
+    rate_nanos: nano-dollars per second, ≥ 0. Raises Conflict for a moment in the past or one that has a price:
+    what was accepted at a price stays accepted at it.  Source: billing.md 5.2.
+    """
+    if effective_from < datetime.datetime.now(datetime.UTC) - _CLOCK_SLACK:
+        raise Conflict("A price can't start in the past.")
+    if Price.objects.filter(sku=sku, meter=Meter.COMPUTE_TIME, effective_from=effective_from).exists():
+        raise Conflict("A price for this hardware already starts at this time.")
+    with transaction.atomic():
+        price = Price.objects.create(sku=sku, rate_nanos=rate_nanos, effective_from=effective_from)
+        details = {"rate_nanos": rate_nanos, "effective_from": effective_from.isoformat()}
+        audit.record(actor, "add_price", f"price/{sku}", reason=reason, **details)
     return price
 
 

@@ -45,7 +45,8 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
     invalid = invalid or files.unreadable_inputs(caller, new.input)
     if invalid:
         raise InputInvalid([InvalidField(i.type, i.field, i.description) for i in invalid])
-    secrets = schemas.secret_members(facts.schema, new.input)
+    shown = schemas.redact(facts.schema, new.input)
+    secrets = {name: value for name, value in new.input.items() if shown[name] != value}
     is_streamed = schemas.is_iterator(facts.schema)
     return Prediction(
         id=new_id(),
@@ -59,7 +60,7 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
         hardware=facts.hardware,
         price=current_price(facts.hardware),
         source=new.source,
-        input=lifecycle.clean_json(schemas.redact(facts.schema, new.input)),
+        input=lifecycle.clean_json(shown),
         sealed_secrets=secret_inputs.seal(secrets),
         output=[] if is_streamed else None,
         created_at=now,
@@ -105,6 +106,19 @@ def end_canceled(prediction_id: str) -> Prediction | None:
     ended = lifecycle.end_many([outcome])[0]
     wakeups.send_after_commit(wakeups.RUNNERS, {"type": "cancel", "id": prediction_id})
     return ended
+
+
+def cancel_all_of_model(model_id: int) -> int:
+    """Cancel all that is queued or running of a model that was taken down, free of charge; returns how many."""
+    unfinished = Prediction.objects.filter(model_id=model_id).exclude(status__in=TERMINAL)
+    outcomes = [
+        Outcome(prediction_id, None, Status.CANCELED, fault_class=FaultClass.PLATFORM, keep_output=True)
+        for prediction_id in unfinished.values_list("pk", flat=True)
+    ]
+    ended = [row for row in lifecycle.end_many(outcomes) if row] if outcomes else []
+    for row in ended:
+        wakeups.send_after_commit(wakeups.RUNNERS, {"type": "cancel", "id": row.pk})
+    return len(ended)
 
 
 def cancel_all_of(account_id: int) -> int:
