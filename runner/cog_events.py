@@ -139,7 +139,9 @@ def settle_cancel(completed: Completed, *, cancel_requested: bool) -> Completed:
 
     Source: cog-runtime.md 4.5, checklist 44.
     """
-    was_our_cancel = cancel_requested and completed.status == "failed" and "CancelationException" in (completed.error or "")
+    was_our_cancel = (
+        cancel_requested and completed.status == "failed" and "CancelationException" in (completed.error or "")
+    )
     return replace(completed, status="canceled", error=None) if was_our_cancel else completed
 
 

@@ -96,7 +96,12 @@ class Coglet:
     Keeps its connections alive; close it, or use it as an async context.
     """
 
-    def __init__(self, endpoint: str, *, resource: Literal["predictions", "trainings"] = "predictions") -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        resource: Literal["predictions", "trainings"] = "predictions",
+    ) -> None:
         scheme, _, address = endpoint.partition("://")
         if scheme not in ("tcp", "unix") or not address:
             raise ValueError(f"not an endpoint: {endpoint!r}")
@@ -107,14 +112,19 @@ class Coglet:
         self._base = f"http://{address if scheme == 'tcp' else 'coglet'}"
         self._resource = f"{self._base}/{resource}"
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS), trust_env=False
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS),
+            trust_env=False,
         )
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.close()
 
@@ -181,7 +191,12 @@ class Coglet:
         if await self.schema() is None:
             raise UnexpectedAnswer("a server without a schema cannot be asked safely")
         headers = {"Prefer": "respond-async"}
-        status, body = await self._call("PUT", f"{self._resource}/{prediction_id}", data=_ATTACH_ONLY, headers=headers)
+        status, body = await self._call(
+            "PUT",
+            f"{self._resource}/{prediction_id}",
+            data=_ATTACH_ONLY,
+            headers=headers,
+        )
         if status != 202:
             raise NotRunning(prediction_id)
         _, event = parse_webhook(body)
@@ -198,7 +213,10 @@ class Coglet:
         headers = {"Accept": "text/event-stream", "Content-Type": "application/json"}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=SILENCE_TIMEOUT_SECONDS)
         request = self._session.put(
-            f"{self._resource}/{prediction_id}", data=_ATTACH_ONLY, headers=headers, timeout=timeout
+            f"{self._resource}/{prediction_id}",
+            data=_ATTACH_ONLY,
+            headers=headers,
+            timeout=timeout,
         )
         try:
             answer = await request
@@ -259,8 +277,18 @@ def _check_accepted(status: int, answer: bytes) -> None:
 def _detail(answer: bytes) -> list[dict[str, Any]]:
     try:
         return list(orjson.loads(answer)["detail"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):  # a wrong envelope is told in plain text
-        return [{"loc": ["body"], "msg": answer.decode(errors="replace"), "type": "value_error"}]
+    except (
+        orjson.JSONDecodeError,
+        KeyError,
+        TypeError,
+    ):  # a wrong envelope is told in plain text
+        return [
+            {
+                "loc": ["body"],
+                "msg": answer.decode(errors="replace"),
+                "type": "value_error",
+            }
+        ]
 
 
 def _check_attached(status: int, prediction_id: str) -> None:

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from runner.cog_events import Broken, CogEvent, Completed, Log, Metric, Output, Snapshot, Started
+from runner.cog_events import (
+    Broken,
+    CogEvent,
+    Completed,
+    Log,
+    Metric,
+    Output,
+    Snapshot,
+    Started,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +82,19 @@ class Progress:
         match event:
             case Started():
                 # Each attach replays from the first event, so the stream's own positions start over.
-                self._stream_log_chars, self._stream_metrics, self._stream_metric_calls = 0, {}, 0
+                (
+                    self._stream_log_chars,
+                    self._stream_metrics,
+                    self._stream_metric_calls,
+                ) = 0, {}, 0
                 return []
             case Output():
                 return self._take_items([event.value], at=event.index)
             case Log():
-                at, self._stream_log_chars = self._stream_log_chars, self._stream_log_chars + len(event.text)
+                at, self._stream_log_chars = (
+                    self._stream_log_chars,
+                    self._stream_log_chars + len(event.text),
+                )
                 return self._take_logs(event.text, at=at)
             case Metric():
                 return self._take_metric_call(event)

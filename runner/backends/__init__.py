@@ -1,0 +1,1 @@
+"""How an instance (one running coglet server) comes to be and ends: one small interface, several ways."""

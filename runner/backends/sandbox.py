@@ -1,0 +1,154 @@
+"""The command line of bubblewrap around a model server: no network, read-only system, own /tmp, no privileges.
+
+Not `--die-with-parent`: an instance outlives the runner.  Source: docker-lab.md 7.2.
+"""
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.backends.base import InstanceSpec, Isolation
+
+RELAY = Path(__file__).with_name("relay.py")
+SERVER_PORT = 5000
+CALLBACK_PORT = 5001
+INSIDE_RUN = "/run/instance"
+INSIDE_CALLBACKS = "/run/callbacks"
+CALLBACK_BASE = f"http://127.0.0.1:{CALLBACK_PORT}"
+
+
+@functools.cache
+def detect() -> Isolation:
+    """Whether bubblewrap really works here: found out once, by running it (containers often forbid it)."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return Isolation(False, "bubblewrap (bwrap) is not installed")
+    try:
+        done = subprocess.run(
+            [bwrap, *_walls(), "--tmpfs", "/tmp", "true"],
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Isolation(False, f"bubblewrap does not start: {error}")
+    if done.returncode:
+        return Isolation(
+            False,
+            f"bubblewrap does not work here: {done.stderr.decode(errors='replace').strip()}",
+        )
+    return Isolation(True)
+
+
+def arguments_file(env: Mapping[str, str]) -> int:
+    """A file descriptor with bubblewrap's arguments that set env, all the model gets to see; the caller closes it.
+
+    Not in bubblewrap's own environment, where LD_PRELOAD would act outside, nor in its command line, which anybody reads.
+    """
+    words = ["--clearenv"]
+    for name, value in env.items():
+        words += ["--setenv", name, value]
+    descriptor = os.memfd_create("arguments", 0)
+    os.write(descriptor, b"".join(word.encode() + b"\0" for word in words))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def wrap(spec: InstanceSpec, *, run_dir: Path, port: int, arguments: int, server: list[str]) -> list[str]:
+    """The whole command. run_dir: the host's folder where the socket `s` will appear. port: the server's, inside.
+    arguments: see `arguments_file`."""
+    # By its whole path: the model's environment comes first in PATH and must not bring its own.
+    command = [
+        shutil.which("bwrap") or "bwrap",
+        *_walls(network=spec.network),
+        "--args",
+        str(arguments),
+    ]
+    command += ["--size", str(spec.tmp_bytes), "--tmpfs", "/tmp"]
+    for folder in (*_python_homes(spec.environment_dir), spec.environment_dir):
+        command += ["--ro-bind", str(folder), str(folder)]
+    command += ["--ro-bind", str(spec.source_dir), "/src", "--chdir", "/src"]
+    command += [
+        "--ro-bind",
+        str(RELAY),
+        "/run/relay.py",
+        "--bind",
+        str(run_dir),
+        INSIDE_RUN,
+    ]
+    python = str(spec.environment_dir / "bin" / "python")
+    relay = [
+        python,
+        "/run/relay.py",
+        "--listen",
+        f"{INSIDE_RUN}/s",
+        "--port",
+        str(port),
+    ]
+    if needs_callback_relay(spec):
+        assert spec.callbacks_socket
+        # The folder, not the socket: a restarted runner makes a new socket of the same name.
+        command += ["--ro-bind", str(spec.callbacks_socket.parent), INSIDE_CALLBACKS]
+        relay += [
+            "--callbacks",
+            f"{INSIDE_CALLBACKS}/{spec.callbacks_socket.name}:{CALLBACK_PORT}",
+        ]
+    for device in spec.devices:
+        command += ["--dev-bind", device, device]
+    return [*command, *relay, "--", *server]
+
+
+def needs_callback_relay(spec: InstanceSpec) -> bool:
+    """With the machine's network it calls the runner's listener directly, and our fixed ports could be taken."""
+    return spec.callbacks_socket is not None and not spec.network
+
+
+def _walls(*, network: bool = False) -> list[str]:
+    walls = [
+        "--unshare-all",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+    ]
+    walls += [
+        "--hostname",
+        "model",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--ro-bind",
+        "/usr",
+        "/usr",
+    ]
+    for name in ("bin", "sbin", "lib", "lib64"):
+        folder = Path("/", name)
+        if folder.is_symlink():
+            walls += ["--symlink", f"usr/{name}", f"/{name}"]
+        elif folder.exists():
+            walls += ["--ro-bind", f"/{name}", f"/{name}"]
+    for path in ("/etc/ssl", "/etc/ld.so.cache", "/etc/localtime"):
+        walls += ["--ro-bind-try", path, path]
+    if network:
+        walls.append("--share-net")
+        for path in ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"):
+            walls += ["--ro-bind-try", path, path]
+    return walls
+
+
+def _python_homes(environment_dir: Path) -> list[Path]:
+    """Folders of the interpreter behind a virtual environment that are not part of /usr: its real one and, where a link
+    leads there, the one its configuration names."""
+    homes = [(environment_dir / "bin" / "python").resolve().parent.parent]
+    for line in (environment_dir / "pyvenv.cfg").read_text().splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "home":
+            homes.append(Path(value.strip()).parent)
+    return [home for home in dict.fromkeys(homes) if not home.is_relative_to("/usr")]
