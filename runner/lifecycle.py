@@ -50,6 +50,7 @@ class Outcome:
     predict_us: int | None = None  # charged and shown; None: from the row's started_at to now
     fault_class: str = FaultClass.NONE
     keep_output: bool = False  # True: the row's output stays, `output` is not looked at
+    only_from: str | None = None  # the move holds only from this status: `aborted` never ends what runs
 
 
 def insert_many(predictions: Sequence[Prediction]) -> list[Prediction]:
@@ -99,19 +100,34 @@ def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
     return [rows.get(claim.prediction_id) for claim in claims]
 
 
-def save_progress(prediction_id: str, claim: str, *, outputs: list[Any] | None, logs: str) -> bool:
+def save_progress(
+    prediction_id: str, claim: str, *, outputs: list[Any] | None, logs: str, has_webhook: bool = False
+) -> bool:
     """Write partial output (None: no iterator) and logs of a running prediction. False: the claim is no longer good.
 
-    Not durable when it returns: what is lost is at most a moment of progress, never an outcome.
+    Called at most every 500 ms, so what is told by webhook here is throttled too (replicate-api.md 5.1). Not durable when
+    it returns: what is lost is at most a moment of progress, never an outcome.
     """
     changes: dict[str, Any] = {"logs": clean_text(logs)}
     if outputs is not None:
         changes["output"] = clean_json(outputs)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL synchronous_commit = off")
-        return bool(
-            Prediction.objects.filter(pk=prediction_id, claim=claim, status=Status.PROCESSING).update(**changes)
-        )
+        running = Prediction.objects.filter(pk=prediction_id, claim=claim, status=Status.PROCESSING)
+        before = running.first() if has_webhook else None
+        if not running.update(**changes):
+            return False
+        if before:
+            _tell_of_progress(before, running.get())
+    return True
+
+
+def _tell_of_progress(before: Prediction, after: Prediction) -> None:
+    """One message for what grew; `output` stands for both."""
+    if after.output != before.output and webhooks.wants(after, "output"):
+        webhooks.enqueue_many([(after, "output")])
+    elif len(after.logs) > len(before.logs) and webhooks.wants(after, "logs"):
+        webhooks.enqueue_many([(after, "logs")])
 
 
 def end_many(outcomes: Sequence[Outcome]) -> list[Prediction | None]:
@@ -156,9 +172,10 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]
                           COALESCE(v.predict_us, greatest(0, extract(epoch FROM %s - p.started_at) * 1e6))::bigint / 1e6)
                         END
               FROM jsonb_to_recordset(%s::jsonb) AS v(prediction_id text, claim text, status text, output jsonb,
-                   logs text, error text, metrics jsonb, predict_us bigint, fault_class text, keep_output boolean)
+                   logs text, error text, metrics jsonb, predict_us bigint, fault_class text, keep_output boolean,
+                   only_from text)
              WHERE p.id = v.prediction_id AND p.status IN ('starting', 'processing')
-               AND (v.claim IS NULL OR p.claim = v.claim)
+               AND (v.claim IS NULL OR p.claim = v.claim) AND (v.only_from IS NULL OR p.status = v.only_from)
          RETURNING p.id
             """,
             [now, now, now, orjson.dumps(rows).decode()],
@@ -215,9 +232,11 @@ def requeue(prediction_id: str, claim: str, *, logs: str) -> Prediction | None:
     return end_many([fault])[0]
 
 
-def unclaim_all_of(instance_id: str) -> list[str]:
-    """Ids of predictions that still say they run on the instance. For sweeps."""
-    return list(Prediction.objects.filter(instance_id=instance_id, status=Status.PROCESSING).values_list("pk", flat=True))
+def give_back(prediction_id: str, claim: str) -> None:
+    """Back to the queue without having been touched: it was claimed ahead, and its turn didn't come soon enough."""
+    Prediction.objects.filter(pk=prediction_id, claim=claim, status=Status.PROCESSING).update(
+        status=Status.STARTING, started_at=None, claim="", instance=None, tries=F("tries") - 1
+    )
 
 
 def clean_text(text: str) -> str:

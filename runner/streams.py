@@ -12,7 +12,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 
 from marketplace.lib import dbthreads, wakeups
-from runner.events import Event, Gap, Position, Snapshot, advance, replay
+from runner.events import Event, Gap, Position, Snapshot, advance, done, replay
 from runner.models import Prediction
 from runner.states import Status
 
@@ -95,6 +95,11 @@ def snapshot_of(prediction: Prediction) -> Snapshot:
             "completed_at": prediction.completed_at.isoformat() if prediction.completed_at else None,
         }
     return Snapshot(prediction.stage, prediction.status, outputs, prediction.logs, ended)
+
+
+def last_event(prediction: Prediction) -> Event:
+    """The `done` event of an ended prediction."""
+    return done(snapshot_of(prediction))
 
 
 async def follow(

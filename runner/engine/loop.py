@@ -1,0 +1,254 @@
+"""The runner process: looks at the queue, gives predictions to instances, starts and stops instances.
+
+One decision at a time (`_decide`), woken by messages, by what ends, and every second in case a wake-up was lost. What it
+holds in memory can be lost at any moment: `takeover` finds it again, `sweeps` settles what nobody holds.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+
+from marketplace.lib import dbthreads, wakeups
+from runner import files, hosts, lifecycle, queueing, streams
+from runner.backends.base import Backend
+from runner.callbacks import CallbackListener
+from runner.engine.instance_life import InstanceLife
+from runner.engine.live import LiveInstance
+from runner.engine.pump import Pump
+from runner.engine.sweeps import Sweeps
+from runner.engine.takeover import take_over
+from runner.events import Position
+from runner.groupcommit import GroupCommit
+from runner.lifecycle import Claim, Outcome
+from runner.models import Host, Prediction
+from runner.placement import Size, Tenant, find_place
+from runner.queueing import Waiting
+from runner.scaling import Demand, wanted_instances
+
+log = structlog.get_logger(__name__)
+
+_TICK_SECONDS = 1.0
+_RETRY_SECONDS = 0.5
+
+
+class Engine:
+    """Everything one runner looks after on its host."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.capacity: Size = hosts.capacity()
+        self.host: Host
+        self.takes_new_instances = True
+        self.instances: dict[str, LiveInstance] = {}
+        self.pumps: dict[str, Pump] = {}
+        self.callbacks: CallbackListener
+        self.ends: GroupCommit[Outcome, Prediction | None] = GroupCommit(lifecycle.end_many)
+        self.takeover_patience_seconds = 5.0
+        self.life = InstanceLife(self)
+        self._sweeps = Sweeps(self)
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    # --- The process ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until `stop`. Instances live on; the next runner takes them over."""
+        port_file = settings.VAR_DIR / f"runner-{settings.HOST_NAME}.port"
+        self.callbacks = CallbackListener(
+            port=int(port_file.read_text()) if port_file.exists() else 0,
+            socket_path=self.life.callbacks_socket,
+        )
+        await self.callbacks.open()
+        port_file.write_text(str(self.callbacks.port))
+        isolation = self.backend.isolation
+        notes = "Models run in a sandbox." if isolation.sandboxed else f"Models run unsandboxed: {isolation.reason}"
+        self.host, away_seconds = await dbthreads.run(
+            hosts.register, settings.HOST_NAME, backend=self.backend.name, size=self.capacity, notes=notes
+        )
+        self.takeover_patience_seconds = min(110.0, 5.0 + 2 * away_seconds)
+        await take_over(self)
+        self.callbacks.adoption_done()
+        log.info("runner_ready", host=self.host.name, instances=len(self.instances), predictions=len(self.pumps))
+        loops = [
+            self.spawn(self._forever(self._listen)),
+            self.spawn(self._forever(self._decide_when_woken)),
+            self.spawn(self._forever(self._sweeps.run)),
+        ]
+        await self._stopping.wait()
+        for task in [*loops, *self._tasks]:
+            task.cancel()
+        await asyncio.gather(*loops, *self._tasks, return_exceptions=True)
+        await self.callbacks.close()
+        for instance in self.instances.values():
+            if instance.coglet:
+                await instance.coglet.close()
+
+    def stop(self) -> None:
+        """End the process's work at the next moment; nothing that runs is disturbed."""
+        self._stopping.set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task the engine owns; what it raises is logged."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("task_failed", exc_info=error)
+            self.wake()
+
+    async def _forever(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A loop that must live: while the database is away it waits for it."""
+        while True:
+            try:
+                await work()
+            except (DatabaseError, OSError) as error:
+                log.warning("waiting_for_services", error=str(error).strip())
+            except Exception:  # the top of a loop that must live
+                log.exception("loop_failed")
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    # --- Wake-ups -----------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Decide again soon."""
+        self._wake.set()
+
+    async def _listen(self) -> None:
+        async for message in wakeups.listen(wakeups.RUNNERS):
+            match message["type"]:
+                case "work" | "reconnected":
+                    self.wake()
+                case "cancel":
+                    if pump := self.pumps.get(message["id"]):
+                        pump.cancel()
+                case "replay":
+                    await self._answer_replay(message)
+                case "stop_instance":
+                    if instance := self.instances.get(message["id"]):
+                        self.life.stop(instance, "stopped by an operator")
+                case "stop_version":
+                    self.life.stop_all_of(set(message["version_ids"]))
+
+    async def _answer_replay(self, message: dict[str, Any]) -> None:
+        if pump := self.pumps.get(message["id"]):
+            outputs, logs, stage = message["after"]
+            if not pump.ended and (events := pump.shown.replay(Position(outputs, logs, stage))):
+                await streams.publish(message["id"], events)
+
+    # --- Decisions ------------------------------------------------------------------------------------------------------
+
+    async def _decide_when_woken(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), _TICK_SECONDS)
+        self._wake.clear()
+        while await self._decide():
+            self._wake.clear()
+
+    async def _decide(self) -> bool:
+        """One look at the queue. True: there may be more to give right away."""
+        room = {i.id: i.room for i in self.instances.values() if i.room}
+        versions = {i.id: i.version_id for i in self.instances.values()}
+        running = Counter(pump.prediction.account_id for pump in self.pumps.values())
+        claimed, left = await dbthreads.run(_claim_next, room, versions, running)
+        for prediction in claimed:
+            assert prediction.instance_id is not None
+            instance = self.instances.get(prediction.instance_id)
+            if instance is None or instance.gone.is_set():
+                await dbthreads.run(lifecycle.give_back, prediction.pk, prediction.claim)
+                continue
+            self.drive(prediction, instance)
+        self._scale(left)
+        return bool(claimed)
+
+    def drive(self, prediction: Prediction, instance: LiveInstance, *, attached: bool = False) -> None:
+        """Start the pump of a claimed prediction."""
+        pump = Pump(self, prediction, instance, attached=attached)
+        self.pumps[prediction.pk] = pump
+        instance.enter(pump)
+        self.spawn(pump.run())
+
+    def pump_finished(self, pump: Pump) -> None:
+        """It ended, was given back or failed."""
+        self.pumps.pop(pump.prediction.pk, None)
+        self.wake()
+
+    def _scale(self, left: list[Waiting]) -> None:
+        """Start what is missing, stop what has idled, per version."""
+        waiting: dict[str, list[Waiting]] = defaultdict(list)
+        for item in left:
+            waiting[item.version_id].append(item)
+        mine: dict[str, list[LiveInstance]] = defaultdict(list)
+        for instance in self.instances.values():
+            if not instance.gone.is_set():
+                mine[instance.version_id].append(instance)
+        for version_id in {*waiting, *mine}:
+            self._scale_version(version_id, waiting[version_id], mine[version_id])
+
+    def _scale_version(self, version_id: str, waiting: list[Waiting], mine: list[LiveInstance]) -> None:
+        now = time.monotonic()
+        demand = Demand(
+            queued=len(waiting),
+            running=sum(len(i.pumps) for i in mine),
+            instances=len(mine),
+            starting=sum(not i.is_up for i in mine),
+            slots=mine[0].slots if mine else 1,
+            oldest_wait_seconds=queueing.oldest_wait_seconds(waiting),
+            idle_seconds=min((now - i.idle_since for i in mine if i.is_idle), default=0.0),
+            idle_stop_seconds=settings.IDLE_STOP_SECONDS,
+            setup_seconds=max((i.setup_seconds for i in mine), default=0.0),
+        )
+        wanted = wanted_instances(demand)
+        if wanted > len(mine) and self.takes_new_instances:
+            self._start_one(version_id, waiting[0].hardware)
+        elif wanted < len(mine):
+            idle = [i for i in mine if i.is_idle and now - i.idle_since >= settings.IDLE_STOP_SECONDS]
+            for instance in idle[: len(mine) - wanted]:
+                self.life.stop(instance, "idle")
+
+    def _start_one(self, version_id: str, hardware: str) -> None:
+        need = self.life.size_of(hardware)
+        if need is None or not self.life.may_start(version_id):
+            return
+        tenants = [Tenant(i.id, i.size, i.idle_since if i.is_idle else None) for i in self.instances.values()]
+        place = find_place(self.capacity, tenants, need)
+        if place is None:
+            return
+        for instance_id in place.evict:
+            self.life.stop(self.instances[instance_id], "made room for another model")
+        if not place.evict:  # room is there once the evicted are gone, which wakes us again
+            self.life.start(version_id, hardware, need)
+
+    # --- Files ------------------------------------------------------------------------------------------------------------
+
+    def store_output(self, prediction: Prediction, data_uri: str) -> str:
+        """Keep a file that a model made; returns its address. Sync."""
+        return files.output_url(files.store_output_data_uri(prediction, data_uri))
+
+
+def _claim_next(
+    room: dict[str, int], versions: dict[str, str], running: Counter[int]
+) -> tuple[list[Prediction], list[Waiting]]:
+    """Give waiting predictions to instances with room, in fair order. Returns the claimed ones and those left over."""
+    waiting = queueing.fair_order(queueing.read_queue(), running)
+    claims: list[Claim] = []
+    left: list[Waiting] = []
+    for item in waiting:
+        best = max((i for i in room if versions[i] == item.version_id and room[i] > 0), key=room.__getitem__, default=None)
+        if best is None:
+            left.append(item)
+        else:
+            room[best] -= 1
+            claims.append(lifecycle.new_claim(item.prediction_id, best))
+    return [prediction for prediction in lifecycle.claim_many(claims) if prediction], left

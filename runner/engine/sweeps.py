@@ -1,0 +1,117 @@
+"""What no wake-up may be relied on for: heartbeats, deadlines, cancels that got lost, predictions nobody drives.
+
+Every sweep is harmless when there is nothing to do, and safe to run on every host at once.
+"""
+
+import asyncio
+import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from marketplace.lib import dbthreads
+from runner import hosts, instances, lifecycle, streams
+from runner.lifecycle import Outcome
+from runner.models import Prediction
+from runner.states import FaultClass, Status
+
+if TYPE_CHECKING:
+    from runner.engine.loop import Engine
+
+log = structlog.get_logger(__name__)
+
+_EVERY_SECONDS = 2.0
+_YOUNG = datetime.timedelta(seconds=5)  # between a claim's commit and the engine's knowing of it
+
+
+class Sweeps:
+    """The engine's periodic duties."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+
+    async def run(self) -> None:
+        """For ever; raises what the database raises."""
+        while True:
+            await self.once()
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    async def once(self) -> None:
+        """One round."""
+        engine = self._engine
+        engine.takes_new_instances = await dbthreads.run(hosts.note_alive, engine.host.pk)
+        await engine.life.load_hardware()
+        states = {i.id: str(i.state) for i in engine.instances.values() if i.handle}
+        used = [i.id for i in engine.instances.values() if i.pumps]
+        await dbthreads.run(instances.note_states, states, used)
+        driven = {pk for pk, pump in engine.pumps.items() if not pump.ended}
+        for prediction_id in await dbthreads.run(ended_by_others, driven):
+            if pump := engine.pumps.get(prediction_id):
+                pump.abandon()
+        ended = await dbthreads.run(end_overdue)
+        ended += await dbthreads.run(settle_undriven, engine.host.pk, set(engine.pumps))
+        for prediction in ended:
+            await streams.publish(prediction.pk, [streams.last_event(prediction)])
+
+
+def ended_by_others(prediction_ids: set[str]) -> list[str]:
+    """Which of the driven predictions are no longer `processing`: their cancel's wake-up was lost."""
+    running = Prediction.objects.filter(pk__in=prediction_ids, status=Status.PROCESSING)
+    return list(prediction_ids - set(running.values_list("pk", flat=True)))
+
+
+def end_overdue() -> list[Prediction]:
+    """End predictions that waited too long: past their deadline `aborted`, past the queue's limit `failed`.
+
+    Source: replicate-api.md 3.4.
+    """
+    now = timezone.now()
+    queue_limit = now - datetime.timedelta(seconds=settings.QUEUE_TIMEOUT_SECONDS)
+    waiting = Prediction.objects.filter(status=Status.STARTING)
+    outcomes = [
+        Outcome(pk, None, Status.ABORTED, fault_class=FaultClass.TIMEOUT, only_from=Status.STARTING, keep_output=True)
+        for pk in waiting.filter(deadline__lte=now).values_list("pk", flat=True)[:500]
+    ]
+    late = {outcome.prediction_id for outcome in outcomes}
+    outcomes += [
+        Outcome(
+            pk,
+            None,
+            Status.FAILED,
+            error="Prediction did not start in time (E6716)",
+            fault_class=FaultClass.PLATFORM,
+            only_from=Status.STARTING,
+            keep_output=True,
+        )
+        for pk in waiting.filter(created_at__lte=queue_limit).values_list("pk", flat=True)[:500]
+        if pk not in late
+    ]
+    return [prediction for prediction in lifecycle.end_many(outcomes) if prediction] if outcomes else []
+
+
+def settle_undriven(host_id: int, driven: set[str]) -> list[Prediction]:
+    """Requeue (or fail) what says it runs here but nobody drives, and what runs on lost hosts."""
+    lost = hosts.mark_lost_hosts()
+    here = Q(instance__host_id=host_id, started_at__lt=timezone.now() - _YOUNG) & ~Q(pk__in=driven)
+    elsewhere = Q(instance__host_id__in=[host for host in lost if host != host_id])
+    nowhere = Q(instance=None)
+    ended = []
+    for row in Prediction.objects.filter(here | elsewhere | nowhere, status=Status.PROCESSING)[:500]:
+        log.warning("undriven_prediction", prediction=row.pk, tries=row.tries)
+        if row.is_streamed and row.tries:  # its items may have been seen before they reached the row
+            fault = Outcome(
+                row.pk,
+                row.claim,
+                Status.FAILED,
+                error="The host that ran this prediction was lost (E1000)",
+                predict_us=0,
+                fault_class=FaultClass.PLATFORM,
+                keep_output=True,
+            )
+            ended += [p for p in lifecycle.end_many([fault]) if p]
+        elif prediction := lifecycle.requeue(row.pk, row.claim, logs=row.logs):
+            ended.append(prediction)
+    return ended

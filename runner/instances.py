@@ -1,0 +1,90 @@
+"""Rows of instances: created before anything starts, so that what runs can always be found again.
+
+Sync verbs; the engine calls them through `dbthreads`. How an instance comes to be is `backends`' business.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from models_catalog.models import Version
+from runner.models import Hardware, Instance, Prediction
+from runner.states import INSTANCE_ENDED, InstanceState, Status
+
+
+@dataclass(frozen=True, slots=True)
+class SetupFailed(Exception):
+    """The model's own set-up failed: its words. Retrying the same would fail the same."""
+
+    error: str
+    logs: str
+
+    def __str__(self) -> str:
+        return self.error
+
+
+def create(host_id: int, version_id: str, hardware: str) -> Instance:
+    """The row of an instance about to start."""
+    version = Version.objects.get(pk=version_id)
+    return Instance.objects.create(
+        host_id=host_id, version=version, hardware_id=hardware, slots=version.max_concurrency
+    )
+
+
+def save_handle(instance_id: str, handle: dict[str, Any]) -> None:
+    """It was started: how to reach it and to find it again."""
+    Instance.objects.filter(pk=instance_id).update(handle=handle, state=InstanceState.SETUP)
+
+
+def mark_ready(instance_id: str, *, setup_logs: str) -> None:
+    """It takes predictions from now on."""
+    now = timezone.now()
+    Instance.objects.filter(pk=instance_id).update(
+        state=InstanceState.READY, ready_at=now, last_used_at=now, setup_logs=setup_logs.replace("\x00", "\ufffd")
+    )
+
+
+def mark_ended(instance_id: str, *, error: str = "", setup_logs: str | None = None) -> None:
+    """It is gone: `stopped`, or `failed` when there is an error to tell."""
+    state = InstanceState.FAILED if error else InstanceState.STOPPED
+    changes: dict[str, Any] = {"state": state, "error": error.replace("\x00", "\ufffd"), "stopped_at": timezone.now()}
+    if setup_logs is not None:
+        changes["setup_logs"] = setup_logs.replace("\x00", "\ufffd")
+    Instance.objects.filter(pk=instance_id).exclude(state__in=INSTANCE_ENDED).update(**changes)
+
+
+def note_states(states: dict[str, str], used: Sequence[str]) -> None:
+    """What the engine has in memory, for people to see: not more often than it beats."""
+    by_state: dict[str, list[str]] = {}
+    for instance_id, state in states.items():
+        by_state.setdefault(state, []).append(instance_id)
+    for state, ids in by_state.items():
+        Instance.objects.filter(pk__in=ids).exclude(state__in=[state, *INSTANCE_ENDED]).update(state=state)
+    if used:
+        Instance.objects.filter(pk__in=used).update(last_used_at=timezone.now())
+
+
+def live_on(host_id: int) -> list[Instance]:
+    """Rows of the host that say they run."""
+    return list(
+        Instance.objects.filter(host_id=host_id).exclude(state__in=INSTANCE_ENDED).select_related("version", "hardware")
+    )
+
+
+def running_predictions(instance_id: str) -> list[Prediction]:
+    """Predictions that say they run on the instance."""
+    rows = Prediction.objects.filter(instance_id=instance_id, status=Status.PROCESSING)
+    return list(rows.select_related("version", "price"))
+
+
+def hardware_of(sku: str) -> Hardware:
+    """The SKU's row. Raises Hardware.DoesNotExist."""
+    return Hardware.objects.get(pk=sku)
+
+
+def seconds_since(moment: datetime.datetime) -> float:
+    """Age of a time."""
+    return (timezone.now() - moment).total_seconds()

@@ -1,0 +1,100 @@
+"""Whom next: the order of waiting predictions, fair between accounts, and why one waits.
+
+`fair_order` is pure; `read_queue` and `waiting_reason` read the facts.
+"""
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from runner.models import Hardware, Host, Instance, Prediction
+from runner.states import INSTANCE_ENDED, InstanceState, Status
+
+_QUEUE_WINDOW = 1000  # oldest waiting predictions that one decision looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One prediction that nobody has claimed."""
+
+    prediction_id: str
+    version_id: str
+    account_id: int
+    hardware: str
+    created_at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReason:
+    """Why a prediction waits. code: ahead_of_you, booting, starting_soon, no_such_hardware, no_capacity."""
+
+    code: str
+    ahead: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """For people.  Source: product-ux.md 0.3."""
+        match self.code:
+            case "ahead_of_you":
+                return f"{self.ahead} ahead of you"
+            case "booting":
+                return "the model is being set up"
+            case "no_such_hardware":
+                return "no host has this hardware"
+            case "no_capacity":
+                return "all hosts are full; waiting for one to become free"
+        return "starting"
+
+
+def fair_order(waiting: Iterable[Waiting], running_of: Mapping[int, int]) -> list[Waiting]:
+    """Round robin between accounts, oldest first within one; accounts with much running come later.
+
+    running_of: how many predictions each account has running.
+    """
+    turns: Counter[int] = Counter(running_of)
+    ranked = []
+    for item in sorted(waiting, key=lambda w: w.created_at):
+        ranked.append((turns[item.account_id], item.created_at, item))
+        turns[item.account_id] += 1
+    ranked.sort(key=lambda entry: entry[:2])
+    return [item for _, _, item in ranked]
+
+
+def read_queue() -> list[Waiting]:
+    """The oldest predictions that wait for an instance."""
+    rows = Prediction.objects.filter(status=Status.STARTING, claim="").order_by("created_at")
+    columns = ("pk", "version_id", "account_id", "hardware", "created_at")
+    return [Waiting(*row) for row in rows.values_list(*columns)[:_QUEUE_WINDOW]]
+
+
+def waiting_reason(prediction: Prediction) -> WaitingReason | None:
+    """Why it waits; None once it does not."""
+    if prediction.status != Status.STARTING:
+        return None
+    ahead = Prediction.objects.filter(
+        status=Status.STARTING, version_id=prediction.version_id, created_at__lt=prediction.created_at
+    ).count()
+    states = set(
+        Instance.objects.filter(version_id=prediction.version_id)
+        .exclude(state__in=INSTANCE_ENDED)
+        .values_list("state", flat=True)
+    )
+    if states & {InstanceState.READY, InstanceState.BUSY}:
+        return WaitingReason("ahead_of_you", ahead) if ahead else WaitingReason("starting_soon")
+    if states & {InstanceState.STARTING, InstanceState.SETUP}:
+        return WaitingReason("booting", ahead)
+    hardware = Hardware.objects.filter(pk=prediction.hardware).first()
+    hosts = Host.objects.exclude(status=Host.Status.LOST)
+    if hardware and not hosts.filter(gpus__gte=hardware.gpus, memory_bytes__gte=hardware.memory_bytes).exists():
+        return WaitingReason("no_such_hardware", ahead)
+    age = timezone.now() - prediction.created_at
+    return WaitingReason("no_capacity" if age > datetime.timedelta(seconds=5) else "starting_soon", ahead)
+
+
+def oldest_wait_seconds(waiting: Iterable[Waiting]) -> float:
+    """How long the oldest of them waits, 0 for none."""
+    oldest = min((item.created_at for item in waiting), default=None)
+    return 0.0 if oldest is None else (timezone.now() - oldest).total_seconds()
