@@ -244,15 +244,18 @@ TOKEN_CACHE_SECONDS: float = env.float("TOKEN_CACHE_SECONDS", default=5.0)
 ARCHIVE_MAX_BYTES: int = env.int("ARCHIVE_MAX_BYTES", default=200 * 1024 * 1024)
 BUILD_TIMEOUT_SECONDS: int = env.int("BUILD_TIMEOUT_SECONDS", default=1800)
 ENVIRONMENTS_DIR = VAR_DIR / "environments"  # one folder per version: its virtual environment and source
+# Downloaded packages, shared by all environments: on the same file system, they are linked and take no extra room.
+UV_CACHE_DIR = Path(env.str("UV_CACHE_DIR", default=str(VAR_DIR / "uv-cache")))
 
 # --- Running ------------------------------------------------------------------------------------------------------
 
 HOST_NAME: str = env.str("HOST_NAME", default="local")
-RUNNER_BACKEND: str = env.str("RUNNER_BACKEND", default="process")
 INSTANCES_DIR = VAR_DIR / "instances"
 HOST_CPUS: int = env.int("HOST_CPUS", default=0)  # 0: as many instances as fit the machine, see runner/hosts.py
 HOST_MEMORY_BYTES: int = env.int("HOST_MEMORY_BYTES", default=0)
-SANDBOX: str = env.str("SANDBOX", default="auto")  # auto: bwrap where it works; require; off
+SANDBOX: str = env.str("SANDBOX", default="auto")  # auto: bubblewrap where it works; require; off
+if SANDBOX not in {"auto", "require", "off"}:
+    raise ImproperlyConfigured(f"SANDBOX: expected auto, require or off, got {SANDBOX!r}")
 SETUP_TIMEOUT_SECONDS: int = env.int("SETUP_TIMEOUT_SECONDS", default=600)
 IDLE_STOP_SECONDS: int = env.int("IDLE_STOP_SECONDS", default=300)
 PREDICTION_TIMEOUT_SECONDS: int = env.int("PREDICTION_TIMEOUT_SECONDS", default=1800)
