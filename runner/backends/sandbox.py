@@ -28,7 +28,7 @@ def detect() -> Isolation:
         return Isolation(False, "bubblewrap (bwrap) is not installed")
     try:
         done = subprocess.run(
-            [bwrap, *_walls(), "--tmpfs", "/tmp", "true"],
+            [bwrap, *walls(), "--tmpfs", "/tmp", "true"],
             capture_output=True,
             timeout=10,
             check=False,
@@ -63,12 +63,12 @@ def wrap(spec: InstanceSpec, *, run_dir: Path, port: int, arguments: int, server
     # By its whole path: the model's environment comes first in PATH and must not bring its own.
     command = [
         shutil.which("bwrap") or "bwrap",
-        *_walls(network=spec.network),
+        *walls(network=spec.network),
         "--args",
         str(arguments),
     ]
     command += ["--size", str(spec.tmp_bytes), "--tmpfs", "/tmp"]
-    for folder in (*_python_homes(spec.environment_dir), spec.environment_dir):
+    for folder in (*python_homes(spec.environment_dir), spec.environment_dir):
         command += ["--ro-bind", str(folder), str(folder)]
     command += ["--ro-bind", str(spec.source_dir), "/src", "--chdir", "/src"]
     command += [
@@ -106,7 +106,8 @@ def needs_callback_relay(spec: InstanceSpec) -> bool:
     return spec.callbacks_socket is not None and not spec.network
 
 
-def _walls(*, network: bool = False) -> list[str]:
+def walls(*, network: bool = False) -> list[str]:
+    """bubblewrap's options that shut everything out; what may be seen is bound after them."""
     walls = [
         "--unshare-all",
         "--new-session",
@@ -143,7 +144,7 @@ def _walls(*, network: bool = False) -> list[str]:
     return walls
 
 
-def _python_homes(environment_dir: Path) -> list[Path]:
+def python_homes(environment_dir: Path) -> list[Path]:
     """Folders of the interpreter behind a virtual environment that are not part of /usr: its real one and, where a link
     leads there, the one its configuration names."""
     homes = [(environment_dir / "bin" / "python").resolve().parent.parent]
