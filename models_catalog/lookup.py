@@ -18,6 +18,7 @@ _CACHE_SECONDS = 3.0
 _CACHE_LIMIT = 5_000
 _VERSION_ID = re.compile(r"[0-9a-f]{64}")
 _facts_cache: dict[str, tuple[float, "VersionFacts"]] = {}
+_official_cache: dict[str, tuple[float, str]] = {}  # `owner/name` → when to forget it, version id
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,18 @@ def find_facts(caller: Caller, version_id: str) -> VersionFacts | None:
     return facts if facts and may_run(caller, facts) else None
 
 
+def find_official_facts(caller: Caller, owner: str, name: str) -> VersionFacts | None:
+    """As `find_facts`, for the newest version of an official model; None for models that are not official."""
+    key = f"{owner}/{name}".lower()
+    hit = _official_cache.get(key)
+    if hit is None or hit[0] <= time.monotonic():
+        model = Model.objects.filter(account__username__iexact=owner, name__iexact=name, is_official=True).first()
+        if model is None or model.latest_version_id is None:
+            return None
+        hit = _official_cache[key] = (time.monotonic() + _CACHE_SECONDS, model.latest_version_id)
+    return find_facts(caller, hit[1])
+
+
 def may_run(caller: Caller, facts: VersionFacts) -> bool:
     """May the caller run it? Nobody runs a hidden one."""
     return facts.is_ready and not facts.is_hidden and (facts.is_public or caller.owns(facts.account_id))
@@ -89,6 +102,7 @@ def find_cached_facts(version_id: str) -> VersionFacts | None:
 def forget_facts() -> None:
     """Drop this process's cached facts, after something was hidden or changed."""
     _facts_cache.clear()
+    _official_cache.clear()
 
 
 def _load_facts(version_id: str) -> VersionFacts | None:

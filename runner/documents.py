@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
+from runner.events import Event
 from runner.models import Prediction
 from runner.states import Status
 
@@ -60,6 +61,25 @@ def created_document(prediction: Prediction) -> dict[str, Any]:
         "completed_at": None,
         "metrics": {},
     }
+
+
+def ended_document(prediction: Prediction, event: Event) -> dict[str, Any] | None:
+    """The end of a prediction that was just created, from its `done` event; None where only the row knows all of it.
+
+    The event counts log characters and an iterator's items, and does not repeat them.
+    """
+    ended = event.ended
+    if ended.get("outputs") != 0 or ended.get("logs") != 0 or prediction.is_streamed:
+        return None
+    prediction.status = Status(event.status)
+    prediction.output, prediction.error, prediction.metrics = ended["output"], ended["error"], ended["metrics"]
+    prediction.started_at = _moment(ended["started_at"])
+    prediction.completed_at = _moment(ended["completed_at"])
+    return prediction_document(prediction)
+
+
+def _moment(text: str | None) -> datetime.datetime | None:
+    return datetime.datetime.fromisoformat(text) if text else None
 
 
 def prediction_urls(prediction: Prediction) -> dict[str, str]:

@@ -16,7 +16,7 @@ from marketplace.lib.ids import new_id, new_stream_token
 from marketplace.lib.problems import InputInvalid, InvalidField, NotFound
 from models_catalog import schemas
 from models_catalog.lookup import VersionFacts
-from runner import files, lifecycle, secret_inputs
+from runner import input_files, lifecycle, secret_inputs
 from runner.lifecycle import Outcome
 from runner.models import Prediction
 from runner.states import TERMINAL, FaultClass, Status
@@ -42,7 +42,7 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
     Raises InputInvalid with every violation; PriceMissing.
     """
     invalid = schemas.validator_for(facts.version_id, facts.schema).problems(new.input)
-    invalid = invalid or files.unreadable_inputs(caller, new.input)
+    invalid = invalid or input_files.unreadable_inputs(caller, new.input)
     if invalid:
         raise InputInvalid([InvalidField(i.type, i.field, i.description) for i in invalid])
     shown = schemas.redact(facts.schema, new.input)

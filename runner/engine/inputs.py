@@ -12,7 +12,7 @@ from django.conf import settings
 from marketplace.lib import dbthreads, egress
 from models_catalog import schemas
 from models_catalog.schemas.documents import properties, resolved
-from runner import files
+from runner import input_files
 from runner.models import Prediction
 
 
@@ -23,8 +23,8 @@ class InputUnavailable(Exception):
 async def input_for_model(prediction: Prediction, schema: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
     """Raises InputUnavailable."""
     given = schemas.clean_input(schema, {**prediction.input, **secrets})
-    if files.has_own_files(given):
-        given = await dbthreads.run(files.resolve_inputs, prediction.account_id, given)
+    if input_files.has_own_files(given):
+        given = await dbthreads.run(input_files.resolve_inputs, prediction.account_id, given)
     for name, node in properties(schema).items():
         value = given.get(name)
         if value is None or not _holds_files(schema, node):

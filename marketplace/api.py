@@ -1,0 +1,31 @@
+"""The root of `/v1`: every path of the API. None ends in a slash, none redirects.  Source: replicate-api.md 2.0."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, re_path
+
+from accounts.api import CurrentAccount, WebhookSecret
+from marketplace.lib.endpoints import endpoint, resource
+from marketplace.lib.problems import NotFound, problem_response
+from runner import api_predictions as predictions
+from runner.api_hardware import HardwareList
+from runner.api_prediction_list import PredictionList
+
+
+async def unknown_path(request: HttpRequest) -> HttpResponse:
+    """Whatever is not in the list."""
+    return problem_response(NotFound())
+
+
+urlpatterns = [
+    path("account", resource(CurrentAccount)),
+    path("hardware", resource(HardwareList)),
+    path(
+        "models/<str:owner>/<str:name>/predictions",
+        endpoint(POST=predictions.create_official_prediction),
+    ),
+    path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction)),
+    path("predictions/<str:prediction_id>", endpoint(GET=predictions.read_prediction)),
+    path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
+    path("webhooks/default/secret", resource(WebhookSecret)),
+    re_path("", unknown_path),
+]

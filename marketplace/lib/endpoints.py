@@ -1,0 +1,74 @@
+"""Async endpoints of the API: one view per path that picks the handler by method, and DRF views among them.
+
+A handler is `async (request, **path members) -> response`. DRF's views are sync: they run whole, rendering included, in
+the long-lived database threads. Problems become documents here; defects are left to the middleware.
+Source: replicate-api.md 1.1, 1.4.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from rest_framework.views import APIView
+
+from marketplace.lib import dbthreads
+from marketplace.lib.problems import MethodNotAllowed, Problem, problem_response
+
+Handler = Callable[..., Awaitable[HttpResponseBase]]
+
+
+def endpoint(**handlers: Handler) -> Handler:
+    """The view of one path, with a handler for each method. HEAD is served by GET, OPTIONS names the methods."""
+    allowed = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
+
+    async def view(request: HttpRequest, **members: Any) -> HttpResponseBase:
+        method = request.method or ""
+        if method == "OPTIONS":
+            return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
+        handler = handlers.get("GET" if method == "HEAD" else method)
+        try:
+            if handler is None:
+                raise MethodNotAllowed(method, allowed)
+            return await handler(request, **members)
+        except Problem as problem:
+            return problem_response(problem)
+
+    view.documented = [h.cls for h in handlers.values() if hasattr(h, "cls")]  # type: ignore[attr-defined]
+    return view
+
+
+def resource(view_class: type[APIView]) -> Handler:
+    """A DRF view as the endpoint of a path, or as one handler of `endpoint`."""
+    sync_view = view_class.as_view()
+    allowed = [name.upper() for name in view_class.http_method_names if hasattr(view_class, name) and name != "options"]
+    if "GET" in allowed and "HEAD" not in allowed:
+        allowed.append("HEAD")
+    allowed.append("OPTIONS")
+
+    def rendered(request: HttpRequest, members: Mapping[str, Any]) -> HttpResponseBase:
+        response = sync_view(request, **members)
+        return response.render() if hasattr(response, "render") else response
+
+    async def view(request: HttpRequest, **members: Any) -> HttpResponseBase:
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
+        return await dbthreads.run(rendered, request, members)
+
+    view.cls = view_class  # type: ignore[attr-defined] - how the OpenAPI generator finds it
+    view.initkwargs = {}  # type: ignore[attr-defined]
+    return view
+
+
+def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """A document as JSON."""
+    return HttpResponse(encode(document), status=status, content_type="application/json", headers=dict(headers or {}))
+
+
+def encode(document: Any) -> bytes:
+    """JSON in UTF-8. Models may give integers of any size, which the fast encoder refuses."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

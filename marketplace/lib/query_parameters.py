@@ -1,0 +1,36 @@
+"""Query parameters of the API. Unknown ones are ignored, wrong values named.  Source: replicate-api.md 1.3, 1.6, 1.8."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+
+from django.utils.dateparse import parse_date, parse_datetime
+
+from marketplace.lib.problems import FieldError, ValidationFailed
+
+
+def moment(query: Mapping[str, str], name: str) -> datetime.datetime | None:
+    """An ISO 8601 date-time; without a zone it is UTC, a bare date is midnight. Raises ValidationFailed."""
+    text = query.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        # A raw `+` of the zone arrives as a blank.
+        found = parse_datetime(text) or parse_datetime("+".join(text.rsplit(" ", 1))) or _midnight(text)
+    except ValueError:
+        found = None
+    if found is None:
+        raise ValidationFailed([FieldError(f"?{name}", f"Expected a date-time like 2026-01-02T03:04:05Z, got {text[:50]}")])
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+
+
+def _midnight(text: str) -> datetime.datetime | None:
+    day = parse_date(text)
+    return datetime.datetime.combine(day, datetime.time()) if day else None
+
+
+def choice(query: Mapping[str, str], name: str, options: Sequence[str], default: str) -> str:
+    """One of the options. Raises ValidationFailed."""
+    value = query.get(name, "") or default
+    if value not in options and value != default:
+        raise ValidationFailed([FieldError(f"?{name}", f"Must be one of {', '.join(options)}, got {value[:50]}")])
+    return value

@@ -1,0 +1,47 @@
+"""Start and stop of a web process: while it lives, it listens for what it should forget."""
+
+import asyncio
+
+import structlog
+
+from accounts import tokens
+from marketplace.lib import wakeups
+from marketplace.lib.asgi_types import Receive, Send
+from models_catalog import lookup
+
+log = structlog.get_logger(__name__)
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """ASGI's lifespan protocol."""
+    listener: asyncio.Task[None] | None = None
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            listener = asyncio.create_task(forget_what_changed())
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            if listener:
+                listener.cancel()
+                await asyncio.gather(listener, return_exceptions=True)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def forget_what_changed() -> None:
+    """Drop cached tokens that were revoked, and facts of models that changed, as soon as another process tells."""
+    while True:
+        try:
+            async for message in wakeups.listen(wakeups.WEB):
+                _forget(message)
+        except Exception:
+            log.exception("web_listener_failed")
+            await asyncio.sleep(1)
+
+
+def _forget(message: dict[str, object]) -> None:
+    match message:
+        case {"type": "tokens_changed", "digests": list() as digests}:
+            tokens.forget(str(digest) for digest in digests)
+        case {"type": "models_changed" | "reconnected"}:
+            lookup.forget_facts()

@@ -1,0 +1,185 @@
+"""The API of predictions: create (and wait), read, cancel, list. The hot path is async views on the verbs.
+
+Creating: the row is written by group commit, runners are woken, and who asked to wait has joined the prediction's
+group before that, so that its end can't be missed.  Source: replicate-api.md 2.3, 2.4, 3.5.
+"""
+
+import asyncio
+import datetime
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import redis
+import structlog
+from django.conf import settings
+from django.core.exceptions import SynchronousOnlyOperation
+from django.http import HttpRequest, HttpResponse
+
+from accounts.access import Caller
+from accounts.authentication import aauthenticate
+from marketplace.lib import dbthreads, wakeups
+from marketplace.lib.api_errors import parse_object
+from marketplace.lib.endpoints import json_answer
+from models_catalog.lookup import VersionFacts
+from runner import creation_requests, lifecycle, predictions, streams, version_references
+from runner.creation_requests import CreationBody, Hold
+from runner.documents import created_document, ended_document, prediction_document, prediction_urls
+from runner.events import Event
+from runner.groupcommit import GroupCommit
+from runner.models import Prediction
+from runner.predictions import NewPrediction
+from runner.states import Status
+
+log = structlog.get_logger(__name__)
+
+_CANCEL_SECONDS = 1.5  # how long the runner has to end it with all its progress
+_writers: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[Prediction, Prediction]] = WeakKeyDictionary()
+
+
+async def create_prediction(request: HttpRequest) -> HttpResponse:
+    """`POST /v1/predictions`: the version is named in the body."""
+    arrived = time.monotonic()
+    caller = await aauthenticate(request)
+    body = _body(request, needs_version=True)
+    return await _create(request, caller, body, arrived, lambda: version_references.resolve(caller, body.version))
+
+
+async def create_official_prediction(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """`POST /v1/models/{owner}/{name}/predictions`: an official model's current version."""
+    arrived = time.monotonic()
+    caller = await aauthenticate(request)
+    body = _body(request, needs_version=False)
+    return await _create(
+        request, caller, body, arrived, lambda: (version_references.resolve_official(caller, owner, name), True)
+    )
+
+
+def _body(request: HttpRequest, *, needs_version: bool) -> CreationBody:
+    allow_private = settings.EGRESS_ALLOW_PRIVATE
+    return creation_requests.parse_body(
+        parse_object(request.body), needs_version=needs_version, allow_private=allow_private
+    )
+
+
+async def _create(
+    request: HttpRequest,
+    caller: Caller,
+    body: CreationBody,
+    arrived: float,
+    resolve: Callable[[], tuple[VersionFacts, bool]],
+) -> HttpResponse:
+    """Check in the order of replicate-api.md 2.3, write, answer now or at the end."""
+    headers = request.headers
+    hold: Hold | None = None
+
+    def accept() -> Prediction:
+        nonlocal hold
+        facts, by_name = resolve()
+        deadline = creation_requests.parse_cancel_after(headers.get("Cancel-After", ""))
+        hold = creation_requests.preferred_hold(headers.get("Prefer", ""), headers.get("x-stainless-read-timeout", ""))
+        new = NewPrediction(
+            input=body.input,
+            by_name=by_name,
+            webhook=body.webhook,
+            webhook_events=body.webhook_events,
+            is_webhook_legacy=body.is_webhook_legacy,
+            deadline_seconds=deadline,
+            traceparent=headers.get("traceparent", "")[:55],
+        )
+        return predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))
+
+    try:
+        # Most often all that it needs is remembered from seconds ago: a switch of threads would cost more than this.
+        prediction = accept()
+    except SynchronousOnlyOperation:
+        prediction = await dbthreads.run(accept)
+    if hold is None:
+        await _insert(prediction)
+        return _answer(created_document(prediction), prediction, 201)
+    document = await _insert_and_wait(prediction, arrived + hold.seconds)
+    if document is None:
+        return _answer(created_document(prediction), prediction, 202, hold)
+    return _answer(document, prediction, 201, hold)
+
+
+def _answer(document: dict[str, Any], prediction: Prediction, status: int, hold: Hold | None = None) -> HttpResponse:
+    headers = {"Location": prediction_urls(prediction)["get"]}
+    if hold:
+        headers["Preference-Applied"] = hold.applied
+    return json_answer(document, status, headers)
+
+
+async def _insert(prediction: Prediction) -> None:
+    """Write the row together with what others write at this moment, then wake the runners."""
+    loop = asyncio.get_running_loop()
+    writer = _writers.get(loop)
+    if writer is None:
+        writer = _writers[loop] = GroupCommit(lifecycle.insert_many)
+    await writer.add(prediction)
+    await wakeups.send(wakeups.RUNNERS, {"type": "work"})
+
+
+async def _insert_and_wait(prediction: Prediction, until: float) -> dict[str, Any] | None:
+    """Write the row and wait for the prediction's end; None when the time is over (a moment of `time.monotonic`).
+
+    Once the row is there nothing may fail: a client that saw an error would create it again.  Source: 7.2.
+    """
+    inserted = False
+    try:
+        async with streams.Watch(prediction.pk) as watch:
+            await _insert(prediction)
+            inserted = True
+            event = await streams.wait_ended(watch, until - time.monotonic())
+            return None if event is None else await _final_document(prediction, event)
+    except (redis.RedisError, OSError) as error:
+        log.warning("wait_given_up", prediction_id=prediction.pk, error=str(error))
+        if not inserted:
+            await _insert(prediction)
+        return None
+
+
+async def _final_document(prediction: Prediction, event: Event) -> dict[str, Any]:
+    """The prediction as it ended: from its last event where that carries all, else from the row."""
+    return ended_document(prediction, event) or prediction_document(
+        await dbthreads.run(Prediction.objects.get, pk=prediction.pk)
+    )
+
+
+async def read_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:
+    """`GET /v1/predictions/{id}`."""
+    caller = await aauthenticate(request)
+    return json_answer(prediction_document(await dbthreads.run(predictions.get_prediction, caller, prediction_id)))
+
+
+async def cancel_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:
+    """`POST /v1/predictions/{id}/cancel`: answers with the prediction ended, whichever way it ended first."""
+    caller = await aauthenticate(request)
+    prediction = await dbthreads.run(predictions.get_prediction, caller, prediction_id)
+    if not prediction.is_terminal:
+        if not (prediction.status == Status.PROCESSING and await _stopped_by_runner(prediction_id)):
+            await cancel_now(prediction_id)
+        prediction = await dbthreads.run(predictions.get_prediction, caller, prediction_id)
+    return json_answer(prediction_document(prediction))
+
+
+async def _stopped_by_runner(prediction_id: str) -> bool:
+    """Ask the runner to end it: it has output and logs that the row lacks. False if it did not in time."""
+    try:
+        async with streams.Watch(prediction_id) as watch:
+            await wakeups.send(wakeups.RUNNERS, {"type": "cancel", "id": prediction_id})
+            return await streams.wait_ended(watch, _CANCEL_SECONDS) is not None
+    except (redis.RedisError, OSError) as error:
+        log.warning("cancel_not_awaited", prediction_id=prediction_id, error=str(error))
+        return False
+
+
+async def cancel_now(prediction_id: str) -> None:
+    """End it as canceled with what its row has, and tell who watches."""
+    ended = await dbthreads.run(predictions.end_canceled, prediction_id)
+    if ended is not None:
+        try:
+            await streams.publish(prediction_id, [streams.last_event(ended)])
+        except (redis.RedisError, OSError) as error:  # watchers look for themselves after a while
+            log.warning("end_not_published", prediction_id=prediction_id, error=str(error))
