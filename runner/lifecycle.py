@@ -202,7 +202,12 @@ def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:
     )
 
 
-def requeue(prediction_id: str, claim: str, *, logs: str) -> Prediction | None:
+def loss_in_words(reason: str) -> str:
+    """The error of a prediction whose instance or host was lost.  Source: replicate-api.md 3.9."""
+    return f"The instance was lost while it ran: {reason or 'its host went away'} (E1000)"
+
+
+def requeue(prediction_id: str, claim: str, *, logs: str, reason: str = "") -> Prediction | None:
     """Back to the queue after a platform fault, or `failed` once the tries are used up.
 
     Returns the prediction if it was ended by this, None if it waits again or the claim was no longer good.
@@ -225,7 +230,7 @@ def requeue(prediction_id: str, claim: str, *, logs: str) -> Prediction | None:
         claim,
         Status.FAILED,
         logs=logs,
-        error="The host that ran this prediction was lost (E1000)",
+        error=loss_in_words(reason),
         fault_class=FaultClass.PLATFORM,
         predict_us=0,
     )

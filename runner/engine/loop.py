@@ -24,7 +24,7 @@ from runner.engine.live import LiveInstance
 from runner.engine.pump import Pump
 from runner.engine.sweeps import Sweeps
 from runner.engine.takeover import take_over
-from runner.events import Position
+from runner.events import Position, done
 from runner.groupcommit import GroupCommit
 from runner.lifecycle import Claim, Outcome
 from runner.models import Host, Prediction
@@ -133,6 +133,8 @@ class Engine:
                 case "cancel":
                     if pump := self.pumps.get(message["id"]):
                         pump.cancel()
+                    else:
+                        await self.publish_end(message["id"])
                 case "replay":
                     await self._answer_replay(message)
                 case "stop_instance":
@@ -146,6 +148,12 @@ class Engine:
             outputs, logs, stage = message["after"]
             if not pump.ended and (events := pump.shown.replay(Position(outputs, logs, stage))):
                 await streams.publish(message["id"], events)
+
+    async def publish_end(self, prediction_id: str) -> None:
+        """Tell watchers of a prediction that somebody else ended."""
+        snapshot = await dbthreads.run(streams.load_snapshot, prediction_id)
+        if snapshot and snapshot.stage == 2:
+            await streams.publish(prediction_id, [done(snapshot)])
 
     # --- Decisions ------------------------------------------------------------------------------------------------------
 

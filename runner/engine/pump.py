@@ -133,6 +133,7 @@ class Pump:
             self._handed_over.set()
             await self._look_after_takeover()
         else:
+            self.shown.resume([], self.prediction.logs)  # an earlier try's logs stay
             await self._publish([Event("status", status="processing")])
             await self._hand_over()
         while not self._is_finished:
@@ -335,13 +336,17 @@ class Pump:
             self.ended = False
             await self._end(
                 Status.FAILED,
-                error=f"The instance was lost while it ran: {self.instance.gone_reason or 'unknown'} (E1000)",
+                error=lifecycle.loss_in_words(self.instance.gone_reason),
                 predict_us=0,
                 fault_class=FaultClass.PLATFORM,
             )
             return
         ended = await dbthreads.run(
-            lifecycle.requeue, self.prediction.pk, self.prediction.claim, logs=self.shown.logs
+            lifecycle.requeue,
+            self.prediction.pk,
+            self.prediction.claim,
+            logs=self.shown.logs,
+            reason=self.instance.gone_reason,
         )
         if ended:
             await self._publish([streams.last_event(ended)])
@@ -358,7 +363,8 @@ class Pump:
             return
         self._unpublished.append(event)
         self._is_dirty = True
-        if time.monotonic() - self._published_at >= _GATHER_SECONDS:
+        is_first_output = event.kind == "output" and event.at == 0
+        if is_first_output or time.monotonic() - self._published_at >= _GATHER_SECONDS:
             await self._flush()
 
     async def _flush(self) -> None:
@@ -411,20 +417,20 @@ class Pump:
         if ended:
             await self._publish([*events, streams.last_event(ended)])
             log.info("prediction_ended", prediction=ended.pk, status=ended.status, predict_us=predict_us)
+        else:
+            await self.engine.publish_end(self.prediction.pk)
 
     async def _store_file(self, data_uri: str) -> str:
         return await dbthreads.run(self.engine.store_output, self.prediction, data_uri)
 
 
 def _joined(events: list[Event]) -> list[Event]:
-    """Neighbouring events of one kind as one."""
-    joined: list[Event] = []
-    for event in events:
-        last = joined[-1] if joined else None
-        if last and last.kind == event.kind == "output":
-            joined[-1] = Event("output", at=last.at, items=last.items + event.items)
-        elif last and last.kind == event.kind == "logs":
-            joined[-1] = Event("logs", at=last.at, text=last.text + event.text)
-        else:
-            joined.append(event)
+    """All log text as one event, all items as one: within a few milliseconds their order says nothing."""
+    logs = [event for event in events if event.kind == "logs"]
+    output = [event for event in events if event.kind == "output"]
+    joined = [event for event in events if event.kind not in ("logs", "output")]
+    if logs:
+        joined.append(Event("logs", at=logs[0].at, text="".join(event.text for event in logs)))
+    if output:
+        joined.append(Event("output", at=output[0].at, items=[item for event in output for item in event.items]))
     return joined

@@ -106,7 +106,7 @@ def settle_undriven(host_id: int, driven: set[str]) -> list[Prediction]:
                 row.pk,
                 row.claim,
                 Status.FAILED,
-                error="The host that ran this prediction was lost (E1000)",
+                error=lifecycle.loss_in_words(""),
                 predict_us=0,
                 fault_class=FaultClass.PLATFORM,
                 keep_output=True,
