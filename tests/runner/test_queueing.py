@@ -1,0 +1,29 @@
+"""Whom next: fair between accounts."""
+
+import datetime
+
+from runner.queueing import Waiting, fair_order
+
+START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+def waiting(name: str, account: int, second: int) -> Waiting:
+    return Waiting(name, "v", account, "cpu", START + datetime.timedelta(seconds=second))
+
+
+def names(items: list[Waiting]) -> str:
+    return " ".join(item.prediction_id for item in items)
+
+
+def test_one_account_is_served_oldest_first() -> None:
+    assert names(fair_order([waiting("b", 1, 2), waiting("a", 1, 1)], {})) == "a b"
+
+
+def test_a_flood_does_not_delay_somebody_elses_first() -> None:
+    flood = [waiting(f"f{n}", 1, n) for n in range(5)]
+    assert names(fair_order([*flood, waiting("x", 2, 99)], {})).startswith("f0 x f1")
+
+
+def test_who_has_much_running_comes_later() -> None:
+    items = [waiting("busy", 1, 1), waiting("new", 2, 2)]
+    assert names(fair_order(items, {1: 3})) == "new busy"
