@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.core.cache import cache
 
-from runner import files
+from runner import builds, files
 
 WORKER_SEEN = "worker-seen"  # a mark in the cache: a worker runs tasks that beat sends
 _SEEN_SECONDS = 30
@@ -20,3 +20,15 @@ def sweep_files() -> None:
     """Every 5 minutes: remove files whose time is over. Needs nothing, leaves no expired file."""
     while files.remove_expired():
         pass
+
+
+@shared_task
+def build_version(build_id: int) -> None:
+    """Needs a queued build; leaves it ended, or running under a claim that the sweep takes back if this worker dies."""
+    builds.execute(build_id)
+
+
+@shared_task
+def sweep_builds() -> None:
+    """Every 15 s: retry builds of silent workers, wake workers for queued ones, queue what has no build."""
+    builds.sweep()
