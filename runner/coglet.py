@@ -6,7 +6,7 @@ Source: cog-runtime.md 4 (the server), 8 (checklist 24-31, 43).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -204,9 +204,9 @@ class Coglet:
             raise NotRunning(prediction_id)
         return event
 
-    async def follow(self, prediction_id: str) -> AsyncIterator[CogEvent]:
+    async def follow(self, prediction_id: str) -> AsyncGenerator[CogEvent, None]:
         """All events of a running prediction from its first, then live. The last one is Completed, or Broken if the stream
-        failed (then the completed webhook tells the rest).  Ending early does not cancel the prediction.
+        failed (then the completed webhook tells the rest).  Ending early (`aclose`) does not cancel it.
 
         Raises NotRunning for one that has ended (and does not run it again), StreamingUnsupported, Unreachable.
         """

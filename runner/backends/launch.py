@@ -67,6 +67,7 @@ def environment(spec: InstanceSpec, *, port: int, tmp: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "COG_STREAM_HISTORY_CAPACITY": str(STREAM_HISTORY_EVENTS),
         **spec.env,
         "PATH": f"{spec.environment_dir / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "HOME": tmp,
@@ -75,7 +76,6 @@ def environment(spec: InstanceSpec, *, port: int, tmp: str) -> dict[str, str]:
         stub: spec.reference,
         "COG_MAX_CONCURRENCY": str(spec.max_concurrency),
         "COG_SETUP_TIMEOUT": str(spec.setup_timeout_seconds),
-        "COG_STREAM_HISTORY_CAPACITY": str(STREAM_HISTORY_EVENTS),
         "MODELYARD_INSTANCE": spec.instance_id,
         proc_table.NONCE_VARIABLE: spec.nonce,
     }

@@ -14,7 +14,7 @@ class Runner(BaseRunner):
 
     def run(
         self,
-        how: str = Input(default="exit", choices=["exit", "signal", "no"], description="How to die, if at all."),
+        how: str = Input(default="exit", choices=["exit", "signal", "memory", "no"], description="How to die, if at all."),
         after: float = Input(default=0.0, ge=0, le=60, description="Seconds before that."),
     ) -> str:
         print("about to crash")
@@ -23,4 +23,7 @@ class Runner(BaseRunner):
             os._exit(3)
         if how == "signal":
             os.kill(os.getpid(), signal.SIGKILL)
+        hoard = []
+        while how == "memory" and len(hoard) < 4096:
+            hoard.append(bytearray(os.urandom(1)) * 1_000_000)
         return "alive"
