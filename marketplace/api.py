@@ -7,6 +7,8 @@ from accounts.api import CurrentAccount, WebhookSecret
 from marketplace.lib.endpoints import endpoint, resource
 from marketplace.lib.problems import NotFound, problem_response
 from runner import api_predictions as predictions
+from runner import api_streams as streams
+from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
 from runner.api_prediction_list import PredictionList
 
@@ -18,6 +20,10 @@ async def unknown_path(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("account", resource(CurrentAccount)),
+    path("files", resource(FileList)),
+    path("files/stream/<str:token>", endpoint(GET=streams.stream_files, OPTIONS=streams.preflight)),
+    path("files/<str:file_id>", resource(FileDetail)),
+    path("files/<str:file_id>/download", endpoint(GET=download)),
     path("hardware", resource(HardwareList)),
     path(
         "models/<str:owner>/<str:name>/predictions",
@@ -26,6 +32,7 @@ urlpatterns = [
     path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction)),
     path("predictions/<str:prediction_id>", endpoint(GET=predictions.read_prediction)),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
+    path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight)),
     path("webhooks/default/secret", resource(WebhookSecret)),
     re_path("", unknown_path),
 ]

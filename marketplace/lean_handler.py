@@ -73,7 +73,9 @@ class LeanHandler(ASGIHandler):
             response = problem_response(NotFound())  # PostgreSQL takes no NUL, and nothing has one in its name
         else:
             response = await self.get_response_async(request)
-        if isinstance(response, HttpResponse):
+        if response.status_code in (204, 304):
+            del response.headers["Content-Type"]
+        elif isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
         try:
             await self.send_response(response, send)

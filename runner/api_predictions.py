@@ -13,7 +13,6 @@ from weakref import WeakKeyDictionary
 
 import redis
 import structlog
-from django.conf import settings
 from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest, HttpResponse
 
@@ -57,10 +56,7 @@ async def create_official_prediction(request: HttpRequest, owner: str, name: str
 
 
 def _body(request: HttpRequest, *, needs_version: bool) -> CreationBody:
-    allow_private = settings.EGRESS_ALLOW_PRIVATE
-    return creation_requests.parse_body(
-        parse_object(request.body), needs_version=needs_version, allow_private=allow_private
-    )
+    return creation_requests.parse_body(parse_object(request.body), needs_version=needs_version)
 
 
 async def _create(

@@ -1,10 +1,9 @@
-"""What a request to create a prediction says: its body, and the headers `Prefer` and `Cancel-After`. Pure.
+"""What a request to create a prediction says: its body, and the headers `Prefer` and `Cancel-After`.
 
 Every violation of a body is reported, in the words that API clients know.
 Source: replicate-api.md 1.8.2, 2.3, 3.4, 3.5.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from marketplace.lib import egress
 from marketplace.lib.problems import InputInvalid, InvalidField, Problem
 
 WEBHOOK_EVENTS = ("start", "output", "logs", "completed")
@@ -57,8 +57,8 @@ class Hold:
     applied: str
 
 
-def parse_body(body: Mapping[str, Any], *, needs_version: bool, allow_private: bool) -> CreationBody:
-    """Check the members. needs_version: the path names no model. allow_private: webhooks may go to private addresses.
+def parse_body(body: Mapping[str, Any], *, needs_version: bool) -> CreationBody:
+    """Check the members. needs_version: the path names no model.
 
     Raises InputInvalid with all violations.
     """
@@ -77,7 +77,7 @@ def parse_body(body: Mapping[str, Any], *, needs_version: bool, allow_private: b
         if not isinstance(value, kind):
             problems.append(InvalidField("invalid_type", name, _wrong_type(word, value)))
         elif name in ("webhook", "webhook_completed"):
-            problems += webhook_problems(name, str(value), allow_private=allow_private)
+            problems += webhook_problems(name, str(value))
         elif name == "webhook_events_filter":
             problems += _filter_problems(value)
     if problems:
@@ -93,28 +93,20 @@ def parse_body(body: Mapping[str, Any], *, needs_version: bool, allow_private: b
     )
 
 
-def webhook_problems(field: str, url: str, *, allow_private: bool) -> Iterator[InvalidField]:
+def webhook_problems(field: str, url: str) -> Iterator[InvalidField]:
     """What can be said of a webhook's address before it is used; where its name leads is checked at each delivery."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"[\s\x00-\x1f]", url)
     except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https") or re.search(r"[\s\x00-\x1f]", url):
+        is_url = False
+    if not is_url:
         yield InvalidField("format", field, "Does not match format 'uri'")
-    elif not allow_private and is_private(host):
-        yield InvalidField("format", field, f"Must be a public address, {host} is not")
-
-
-def is_private(host: str) -> bool:
-    """Is this name or literal plainly not on the public internet?"""
-    if host.rstrip(".").lower() == "localhost" or host.rstrip(".").lower().endswith(".localhost"):
-        return True
+        return
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return not address.is_global or address.is_multicast
+        egress.check_url(url)
+    except egress.EgressRefused as error:
+        yield InvalidField("format", field, f"Must be an address on the public internet: {error}")
 
 
 def preferred_hold(prefer: str, read_timeout: str) -> Hold | None:

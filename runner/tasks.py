@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.core.cache import cache
 
-from runner import builds, files
+from runner import builds, files, webhook_delivery, webhooks
 
 WORKER_SEEN = "worker-seen"  # a mark in the cache: a worker runs tasks that beat sends
 _SEEN_SECONDS = 30
@@ -11,8 +11,18 @@ _SEEN_SECONDS = 30
 
 @shared_task
 def sweep_webhooks() -> None:
-    """Every 5 s: deliver what is due."""
+    """Every 5 s: wake workers for messages that are due and whose wake-up was lost. Also the worker's sign of life."""
     cache.set(WORKER_SEEN, 1, timeout=_SEEN_SECONDS)
+    for prediction_id in webhook_delivery.due_predictions():
+        webhooks.wake(prediction_id)
+
+
+@shared_task
+def deliver_webhooks(prediction_id: str) -> None:
+    """Needs unsettled messages of the prediction; leaves none that is due."""
+    wait_seconds = webhook_delivery.deliver_of(prediction_id)
+    if wait_seconds is not None:
+        webhooks.wake(prediction_id, after_seconds=wait_seconds)
 
 
 @shared_task

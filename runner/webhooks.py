@@ -5,12 +5,19 @@ Source: replicate-api.md 5.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-import orjson
+import structlog
+from celery import current_app
+from django.db import transaction
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
+from marketplace.lib.endpoints import encode
 from runner.documents import prediction_document
 from runner.models import Prediction, WebhookDelivery
+
+log = structlog.get_logger(__name__)
 
 DEFAULT_EVENTS = ("output", "completed")
 
@@ -26,15 +33,28 @@ def wants(prediction: Prediction, event: str) -> bool:
 def enqueue_many(moves: Sequence[tuple[Prediction, str]]) -> list[WebhookDelivery]:
     """Write a message for each (prediction, event) somebody asked for, in the caller's transaction."""
     now = timezone.now()
-    return WebhookDelivery.objects.bulk_create(
+    deliveries = WebhookDelivery.objects.bulk_create(
         WebhookDelivery(
             account_id=prediction.account_id,
             prediction_id=prediction.pk,
             event=event,
             url=prediction.webhook,
-            body=orjson.dumps(prediction_document(prediction)),
+            body=encode(prediction_document(prediction)),
             next_attempt_at=now,
         )
         for prediction, event in moves
         if wants(prediction, event)
     )
+    for prediction_id in dict.fromkeys(delivery.prediction_id for delivery in deliveries):
+        transaction.on_commit(partial(wake, prediction_id), robust=True)
+    return deliveries
+
+
+def wake(prediction_id: str, *, after_seconds: float = 0.0) -> None:
+    """Have a worker deliver what is due of a prediction. With the broker down the sweep does it later."""
+    try:
+        current_app.send_task(
+            "runner.tasks.deliver_webhooks", args=[prediction_id], countdown=after_seconds or None, retry=False
+        )
+    except (OperationalError, OSError) as error:
+        log.warning("wakeup_lost", type="webhook", prediction_id=prediction_id, error=str(error))

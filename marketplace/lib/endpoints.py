@@ -21,13 +21,13 @@ Handler = Callable[..., Awaitable[HttpResponseBase]]
 
 def endpoint(**handlers: Handler) -> Handler:
     """The view of one path, with a handler for each method. HEAD is served by GET, OPTIONS names the methods."""
-    allowed = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
+    allowed = [*dict.fromkeys([*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"])]
 
     async def view(request: HttpRequest, **members: Any) -> HttpResponseBase:
         method = request.method or ""
-        if method == "OPTIONS":
-            return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
         handler = handlers.get("GET" if method == "HEAD" else method)
+        if method == "OPTIONS" and handler is None:
+            return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
         try:
             if handler is None:
                 raise MethodNotAllowed(method, allowed)

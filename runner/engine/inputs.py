@@ -43,7 +43,7 @@ async def _inline(name: str, value: Any) -> Any:
         return value
     try:
         fetched = await egress.fetch(value, max_bytes=settings.INPUT_FILE_MAX_BYTES, timeout_seconds=60)
-    except (egress.EgressRefused, egress.FetchFailed) as error:
+    except (egress.EgressRefused, egress.EgressFailed) as error:
         raise InputUnavailable(f"input.{name}: could not download the file: {error}") from error
     content = base64.b64encode(fetched.content).decode()
     return f"data:{fetched.content_type or 'application/octet-stream'};base64,{content}"
