@@ -158,11 +158,12 @@ class Engine:
     # --- Decisions ------------------------------------------------------------------------------------------------------
 
     async def _decide_when_woken(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), _TICK_SECONDS)
-        self._wake.clear()
-        while await self._decide():
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _TICK_SECONDS)
             self._wake.clear()
+            while await self._decide():
+                self._wake.clear()
 
     async def _decide(self) -> bool:
         """One look at the queue. True: there may be more to give right away."""
