@@ -67,6 +67,9 @@ def trim(path: Path, cap_bytes: int) -> bool:
 def _parse(line: str) -> tuple[str, str]:
     try:
         entry = orjson.loads(line)
-        return str(entry["target"]), str(entry["fields"]["message"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+        fields = entry["fields"]
+        # coglet's own reports keep the reason in a member of its own.
+        reason = f": {fields['error']}" if fields.get("error") else ""
+        return str(entry["target"]), f"{fields['message']}{reason}"
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return "", line

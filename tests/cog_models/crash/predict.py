@@ -14,7 +14,9 @@ class Runner(BaseRunner):
 
     def run(
         self,
-        how: str = Input(default="exit", choices=["exit", "signal", "memory", "no"], description="How to die, if at all."),
+        how: str = Input(
+            default="exit", choices=["exit", "signal", "memory", "no"], description="How to die, if at all."
+        ),
         after: float = Input(default=0.0, ge=0, le=60, description="Seconds before that."),
     ) -> str:
         print("about to crash")
