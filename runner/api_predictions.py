@@ -151,13 +151,17 @@ async def read_prediction(request: HttpRequest, prediction_id: str) -> HttpRespo
 
 async def cancel_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:
     """`POST /v1/predictions/{id}/cancel`: answers with the prediction ended, whichever way it ended first."""
-    caller = await aauthenticate(request)
+    return json_answer(prediction_document(await cancel(await aauthenticate(request), prediction_id)))
+
+
+async def cancel(caller: Caller, prediction_id: str) -> Prediction:
+    """End it with all the progress that the runner has; one that has ended stays as it is. Raises NotFound."""
     prediction = await dbthreads.run(predictions.get_prediction, caller, prediction_id)
     if not prediction.is_terminal:
         if not (prediction.status == Status.PROCESSING and await _stopped_by_runner(prediction_id)):
             await cancel_now(prediction_id)
         prediction = await dbthreads.run(predictions.get_prediction, caller, prediction_id)
-    return json_answer(prediction_document(prediction))
+    return prediction
 
 
 async def _stopped_by_runner(prediction_id: str) -> bool:
