@@ -6,11 +6,15 @@ from django.urls import path, re_path
 from accounts.api import CurrentAccount, WebhookSecret
 from marketplace.lib.endpoints import endpoint, resource
 from marketplace.lib.problems import NotFound, problem_response
+from models_catalog import api as catalog
 from runner import api_predictions as predictions
 from runner import api_streams as streams
 from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
+from runner.api_models import ModelList
 from runner.api_prediction_list import PredictionList
+
+MODEL = "models/<str:owner>/<str:name>"
 
 
 async def unknown_path(request: HttpRequest) -> HttpResponse:
@@ -20,15 +24,20 @@ async def unknown_path(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("account", resource(CurrentAccount)),
+    path("collections", resource(catalog.CollectionList)),
+    path("collections/<str:slug>", resource(catalog.CollectionDetail)),
     path("files", resource(FileList)),
     path("files/stream/<str:token>", endpoint(GET=streams.stream_files, OPTIONS=streams.preflight)),
     path("files/<str:file_id>", resource(FileDetail)),
     path("files/<str:file_id>/download", endpoint(GET=download)),
     path("hardware", resource(HardwareList)),
-    path(
-        "models/<str:owner>/<str:name>/predictions",
-        endpoint(POST=predictions.create_official_prediction),
-    ),
+    path("models", resource(ModelList)),
+    path(f"{MODEL}", resource(catalog.ModelDetail)),
+    path(f"{MODEL}/examples", resource(catalog.ModelExamples)),
+    path(f"{MODEL}/predictions", endpoint(POST=predictions.create_official_prediction)),
+    path(f"{MODEL}/readme", resource(catalog.ModelReadme)),
+    path(f"{MODEL}/versions", resource(catalog.VersionList)),
+    path(f"{MODEL}/versions/<str:version_id>", resource(catalog.VersionDetail)),
     path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction)),
     path("predictions/<str:prediction_id>", endpoint(GET=predictions.read_prediction)),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from accounts.access import Caller
 from marketplace.lib.problems import NotFound
@@ -51,10 +52,16 @@ def public_models() -> QuerySet[Model]:
 
 def get_model(caller: Caller | None, owner: str, name: str) -> Model:
     """The model `owner/name`, in any case. Raises NotFound."""
-    model = visible_models(caller).filter(account__username__iexact=owner, name__iexact=name).first()
+    model = _named(visible_models(caller), owner, name).first()
     if model is None:
         raise NotFound()
     return model
+
+
+def _named(models: QuerySet[Model], owner: str, name: str) -> QuerySet[Model]:
+    """In any case, by the indices on lower case (`iexact` would compare upper case, which has none)."""
+    keys = models.alias(owner_key=Lower("account__username"), name_key=Lower("name"))
+    return keys.filter(owner_key=owner.lower(), name_key=name.lower())
 
 
 def list_versions(model: Model) -> QuerySet[Version]:
@@ -81,7 +88,7 @@ def find_official_facts(caller: Caller, owner: str, name: str) -> VersionFacts |
     key = f"{owner}/{name}".lower()
     hit = _official_cache.get(key)
     if hit is None or hit[0] <= time.monotonic():
-        model = Model.objects.filter(account__username__iexact=owner, name__iexact=name, is_official=True).first()
+        model = _named(Model.objects.filter(is_official=True), owner, name).first()
         if model is None or model.latest_version_id is None:
             return None
         hit = _official_cache[key] = (time.monotonic() + _CACHE_SECONDS, model.latest_version_id)

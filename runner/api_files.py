@@ -14,8 +14,8 @@ from rest_framework.views import APIView
 from marketplace.lib import dbthreads
 from marketplace.lib.pagination import NewestFirst
 from marketplace.lib.problems import FieldError, ValidationFailed
+from marketplace.lib.timestamps import timestamp
 from runner import files, upload_forms
-from runner.documents import timestamp
 from runner.file_responses import file_response
 from runner.models import StoredFile
 

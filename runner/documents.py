@@ -5,14 +5,10 @@ from typing import Any
 
 from django.conf import settings
 
+from marketplace.lib.timestamps import timestamp
 from runner.events import Event
 from runner.models import Prediction
 from runner.states import Status
-
-
-def timestamp(moment: datetime.datetime) -> str:
-    """RFC 3339 in UTC with six digits and `Z`.  Source: replicate-api.md 1.6."""
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def prediction_document(prediction: Prediction) -> dict[str, Any]:

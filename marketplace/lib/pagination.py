@@ -4,6 +4,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import DataError
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 
@@ -24,6 +27,15 @@ class NewestFirst(CursorPagination):
             return super().decode_cursor(request)
         except BadCursor as error:
             raise NotFound("Invalid cursor") from error
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
+        """One page; its links carry the public origin, whatever host the request named."""
+        try:
+            page = super().paginate_queryset(queryset, request, view)
+        except (ValidationError, ValueError, DataError) as error:  # a cursor that somebody made up
+            raise NotFound("Invalid cursor") from error
+        self.base_url = settings.PUBLIC_URL + request.get_full_path()
+        return page
 
     def get_paginated_response(self, data: Sequence[Any]) -> Response:
         return Response(
