@@ -29,7 +29,6 @@ from runner.build_commands import NoLog, StepLog
 from runner.build_errors import BuildFailed
 
 COG_VERSION = "0.23.1"
-INSTALL_TIMEOUT_SECONDS = 1200
 _BUILDING = ".building-"
 
 
@@ -133,7 +132,7 @@ def install(environment: Environment, config: CogConfig, log: StepLog) -> None:
     ended = build_commands.run(
         [*command, f"cog=={COG_VERSION}", *(["-r", "-"] if build.requirements else [])],
         log,
-        timeout_seconds=INSTALL_TIMEOUT_SECONDS,
+        timeout_seconds=settings.BUILD_TIMEOUT_SECONDS,
         cwd=environment.source_dir,
         what="Installing the packages",
         stdin="\n".join(build.requirements) + "\n",
@@ -150,7 +149,7 @@ def compile_packages(environment: Environment, log: StepLog) -> None:
     build_commands.run(
         [str(interpreter), "-I", "-S", "-m", "compileall", "-qq", "-j", "0", str(packages)],
         NoLog(log),
-        timeout_seconds=INSTALL_TIMEOUT_SECONDS,
+        timeout_seconds=settings.BUILD_TIMEOUT_SECONDS,
         cwd=environment.folder,
         what="Compiling the packages",
     )
@@ -200,7 +199,7 @@ def remove_remains(claims: set[str]) -> None:
     for folder in settings.ENVIRONMENTS_DIR.glob(f"*{_BUILDING}*"):
         claim = folder.name.partition(_BUILDING)[2].removesuffix("-old")
         # `ensure_environment` has no claim: what is young may be at work.
-        if claim not in claims and time.time() - folder.stat().st_mtime > 2 * INSTALL_TIMEOUT_SECONDS:
+        if claim not in claims and time.time() - folder.stat().st_mtime > 3 * settings.BUILD_TIMEOUT_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
 
 

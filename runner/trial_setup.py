@@ -6,8 +6,10 @@ Source: cog-runtime.md 4.3, 8 (items 20, 21).
 
 import asyncio
 import secrets
+import shutil
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 
@@ -53,7 +55,11 @@ async def _stop_remains(claims: set[str]) -> None:
 
 def _backend() -> ProcessBackend:
     sandboxed = {"auto": None, "require": True, "off": False}[settings.SANDBOX]
-    return ProcessBackend(settings.VAR_DIR / "trials", sandboxed=sandboxed)
+    return ProcessBackend(_folder(), sandboxed=sandboxed)
+
+
+def _folder() -> Path:
+    return Path(settings.VAR_DIR) / "trials"
 
 
 async def _run(trial: Trial, log: StepLog) -> float:
@@ -90,6 +96,7 @@ async def _run(trial: Trial, log: StepLog) -> float:
     finally:
         log.interrupt = lambda: None
         await backend.stop(handle, grace_seconds=2.0)
+        shutil.rmtree(_folder() / trial.claim, ignore_errors=True)
     if not health.is_set_up:
         raise BuildFailed(_reason(health), _WHAT_TO_MEND)
     return seconds
