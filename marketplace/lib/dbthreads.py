@@ -11,7 +11,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,9 +33,6 @@ def _call(function: Callable[[], T]) -> T:
         # The server went away or was restarted: the next call starts with a fresh connection.
         connection.close()
         raise
-    finally:
-        if not connection.in_atomic_block:
-            close_old_connections()
 
 
 async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
