@@ -2,6 +2,7 @@
 
 import datetime
 import time
+from functools import lru_cache
 
 from django.db import transaction
 
@@ -63,6 +64,13 @@ def add_price(actor: User, *, sku: str, rate_nanos: int, effective_from: datetim
     return price
 
 
+@lru_cache(maxsize=1000)
+def price_by_id(price_id: int) -> Price:
+    """A pinned price; rows never change once used, so each is read once. Raises Price.DoesNotExist."""
+    return Price.objects.get(pk=price_id)
+
+
 def forget() -> None:
     """Drop the remembered prices of this process."""
     _cache.clear()
+    price_by_id.cache_clear()

@@ -77,7 +77,7 @@ def live_on(host_id: int) -> list[Instance]:
 def running_predictions(instance_id: str) -> list[Prediction]:
     """Predictions that say they run on the instance."""
     rows = Prediction.objects.filter(instance_id=instance_id, status=Status.PROCESSING)
-    return list(rows.select_related("version", "price"))
+    return list(rows.select_related("version"))
 
 
 def hardware_of(sku: str) -> Hardware:

@@ -8,6 +8,7 @@ calls them through `dbthreads` or a `GroupCommit`.
 import datetime
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -18,7 +19,9 @@ from django.utils import timezone
 
 from billing import metering
 from billing.metering import PredictionUsage
+from billing.prices import price_by_id
 from marketplace.lib.ids import new_id
+from models_catalog.models import Version
 from runner import webhooks
 from runner.models import Prediction
 from runner.states import TERMINAL, FaultClass, Status
@@ -95,7 +98,9 @@ def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
             ],
         )
         won = {row[0] for row in cursor.fetchall()}
-        rows = {p.pk: p for p in Prediction.objects.select_related("version", "price").filter(pk__in=won)}
+        rows = {p.pk: p for p in Prediction.objects.filter(pk__in=won)}
+        for row in rows.values():
+            row.version = _version(row.version_id)
         webhooks.enqueue_many([(row, "start") for row in rows.values()])
     return [rows.get(claim.prediction_id) for claim in claims]
 
@@ -139,7 +144,7 @@ def end_many(outcomes: Sequence[Outcome]) -> list[Prediction | None]:
     now = timezone.now()
     with transaction.atomic():
         ended = _write_ends(outcomes, now)
-        rows = {p.pk: p for p in Prediction.objects.select_related("price").filter(pk__in=ended)}
+        rows = {p.pk: p for p in Prediction.objects.filter(pk__in=ended)}
         by_id = {outcome.prediction_id: outcome for outcome in outcomes if outcome.prediction_id in ended}
         metering.record_many([_usage(rows[pk], outcome) for pk, outcome in by_id.items()])
         webhooks.enqueue_many([(row, "completed") for row in rows.values()])
@@ -192,7 +197,7 @@ def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:
         prediction_id=row.pk,
         account_id=row.account_id,
         predict_us=0 if is_free else round(seconds * 1_000_000),
-        price=row.price,
+        price=price_by_id(row.price_id),
         occurred_at=row.completed_at,
         model_name=row.model_name,
         version_id=row.version_id,
@@ -242,6 +247,12 @@ def give_back(prediction_id: str, claim: str) -> None:
     Prediction.objects.filter(pk=prediction_id, claim=claim, status=Status.PROCESSING).update(
         status=Status.STARTING, started_at=None, claim="", instance=None, tries=F("tries") - 1
     )
+
+
+@lru_cache(maxsize=500)
+def _version(version_id: str) -> Version:
+    """A ready version never changes, and its schema is long: read it once."""
+    return Version.objects.get(pk=version_id)
 
 
 def clean_text(text: str) -> str:
