@@ -1,10 +1,14 @@
 """How money, durations and counts read on every page: one filter each."""
 
+import datetime
+
 from django import template
+from django.utils import timezone
 
 from billing.money import in_words
 
 register = template.Library()
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "min"))
 
 
 @register.filter
@@ -23,6 +27,21 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+@register.filter
+def ago(moment: datetime.datetime | None) -> str:
+    """`just now`, `3 min ago`, `5 days ago`; a date after a month.  Source: product-ux.md 0.4."""
+    if moment is None:
+        return ""
+    seconds = (timezone.now() - moment).total_seconds()
+    if seconds > 30 * 86_400:
+        return f"{moment.day} {moment:%b %Y}"
+    for size, unit in _UNITS:
+        if seconds >= size:
+            number = int(seconds // size)
+            return f"{number} {unit}{'s' if number > 1 and unit != 'min' else ''} ago"
+    return "just now"
 
 
 @register.filter
