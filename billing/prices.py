@@ -53,10 +53,7 @@ def add_price(actor: User, *, sku: str, rate_nanos: int, effective_from: datetim
     rate_nanos: nano-dollars per second, ≥ 0. Raises Conflict for a moment in the past or one that has a price:
     what was accepted at a price stays accepted at it.  Source: billing.md 5.2.
     """
-    if effective_from < datetime.datetime.now(datetime.UTC) - _CLOCK_SLACK:
-        raise Conflict("A price can't start in the past.")
-    if Price.objects.filter(sku=sku, meter=Meter.COMPUTE_TIME, effective_from=effective_from).exists():
-        raise Conflict("A price for this hardware already starts at this time.")
+    ensure_may_start(sku, effective_from)
     with transaction.atomic():
         price = Price.objects.create(sku=sku, rate_nanos=rate_nanos, effective_from=effective_from)
         details = {"rate_nanos": rate_nanos, "effective_from": effective_from.isoformat()}
@@ -68,6 +65,14 @@ def add_price(actor: User, *, sku: str, rate_nanos: int, effective_from: datetim
 def price_by_id(price_id: int) -> Price:
     """A pinned price; rows never change once used, so each is read once. Raises Price.DoesNotExist."""
     return Price.objects.get(pk=price_id)
+
+
+def ensure_may_start(sku: str, effective_from: datetime.datetime) -> None:
+    """Raises Conflict for a moment in the past, or one at which a price of this SKU starts already."""
+    if effective_from < datetime.datetime.now(datetime.UTC) - _CLOCK_SLACK:
+        raise Conflict("A price can't start in the past.")
+    if Price.objects.filter(sku=sku, meter=Meter.COMPUTE_TIME, effective_from=effective_from).exists():
+        raise Conflict("A price for this hardware already starts at this time.")
 
 
 def forget() -> None:

@@ -55,6 +55,11 @@ def find_period(text: str) -> str | None:
     return text if _PERIOD.fullmatch(text) else None
 
 
+def first_day(period: str) -> datetime.date:
+    """The day a month starts, for showing its name."""
+    return datetime.date.fromisoformat(f"{period}-01")
+
+
 def list_periods(caller: Caller) -> list[str]:
     """Months in which the account used something, newest first."""
     used = UsageRecord.objects.filter(account_id=caller.account_id).order_by("-period")
