@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from marketplace import embedded
 from marketplace.lib.structured_logs import logging_config
@@ -139,6 +141,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "marketplace.page_errors.ProblemPages",
 ]
 # The API authenticates by token: no session, no CSRF, no message. Each layer costs a thread switch under ASGI.
 API_MIDDLEWARE: list[str] = ["marketplace.lib.api_errors.problems_middleware"]
@@ -202,7 +205,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ["/admin", "/docs/api"],
+    "EXCLUDE_URL_PREFIXES": ["/admin/", "/docs/api"],
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "img-src": ["'self'", "data:", "blob:"],
@@ -269,6 +272,72 @@ REPORT_ABORTED_AS_CANCELED: bool = env.bool("REPORT_ABORTED_AS_CANCELED", defaul
 EGRESS_ALLOW_PRIVATE: bool = env.bool("EGRESS_ALLOW_PRIVATE", default=False)
 EGRESS_ALLOWED_NETWORKS: list[str] = env.list("EGRESS_ALLOWED_NETWORKS", default=[])
 INPUT_FILE_MAX_BYTES: int = env.int("INPUT_FILE_MAX_BYTES", default=70 * 1024 * 1024)
+
+# --- The operators' console ---------------------------------------------------------------------------------------
+
+
+def _console_item(title: str, icon: str, page: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}")}
+
+
+UNFOLD = {
+    "SITE_TITLE": f"{SITE_NAME} console",
+    "SITE_HEADER": SITE_NAME,
+    "SITE_SUBHEADER": "Operators' console",
+    "SITE_SYMBOL": "storefront",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,  # the audit log says who did what
+    "DASHBOARD_CALLBACK": "marketplace.console.dashboard",
+    "STYLES": [lambda request: static("console/console.css")],
+    "COLORS": {
+        "primary": {
+            "50": "#f0faf7", "100": "#d8f2eb", "200": "#b3e4d8", "300": "#86dfcb", "400": "#5cccb4", "500": "#1f9a87",
+            "600": "#0a665a", "700": "#085a50", "800": "#074b42", "900": "#063d36", "950": "#05201b",
+        }
+    },
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "items": [
+                    _console_item("Now", "monitoring", "index"),
+                    _console_item("Reports", "flag", "models_catalog_report_changelist"),
+                    _console_item("Audit log", "history", "accounts_auditentry_changelist"),
+                ],
+            },
+            {
+                "title": "Catalog",
+                "items": [
+                    _console_item("Models", "deployed_code", "models_catalog_model_changelist"),
+                    _console_item("Collections", "collections_bookmark", "models_catalog_collection_changelist"),
+                    _console_item("Builds", "construction", "runner_build_changelist"),
+                ],
+            },
+            {
+                "title": "Running",
+                "items": [
+                    _console_item("Predictions", "play_circle", "runner_prediction_changelist"),
+                    _console_item("Instances", "memory", "runner_instance_changelist"),
+                    _console_item("Hosts", "dns", "runner_host_changelist"),
+                ],
+            },
+            {
+                "title": "People",
+                "items": [
+                    _console_item("Accounts", "badge", "accounts_account_changelist"),
+                    _console_item("Users", "person", "accounts_user_changelist"),
+                    _console_item("API tokens", "key", "accounts_apitoken_changelist"),
+                ],
+            },
+            {
+                "title": "Money",
+                "items": [
+                    _console_item("Prices", "sell", "billing_price_changelist"),
+                    _console_item("Usage", "receipt_long", "billing_usagerecord_changelist"),
+                ],
+            },
+        ],
+    },
+}
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 
