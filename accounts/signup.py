@@ -14,8 +14,8 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 # First segments of the site's own addresses: an account of such a name could not be reached.
 RESERVED_NAMES = frozenset(
     "about account accounts admin api blog changelog collections dashboard docs explore favicon.ico files health help "
-    "home legal login logout metrics model models new p predictions pricing privacy publish search settings signup "
-    "static status support terms usage user users v1 v2 web webhooks ws".split()
+    "home legal login logout metrics model models modelyard new p predictions pricing privacy publish search settings "
+    "signup static status support terms usage user users v1 v2 web webhooks ws".split()
 )
 
 

@@ -250,6 +250,9 @@ ENVIRONMENTS_DIR = VAR_DIR / "environments"  # one folder per version: its virtu
 # Downloaded packages, shared by all environments: on the same file system, they are linked and take no extra room.
 UV_CACHE_DIR = Path(env.str("UV_CACHE_DIR", default=str(VAR_DIR / "uv-cache")))
 
+SEED: bool = env.bool("SEED", default=True)  # publish the sample models at the first start
+SAMPLES_DIR = BASE_DIR / "samples"
+
 # --- Running ------------------------------------------------------------------------------------------------------
 
 HOST_NAME: str = env.str("HOST_NAME", default="local")

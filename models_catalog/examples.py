@@ -1,0 +1,25 @@
+"""Copies of predictions worth showing on a model's page. The first is the model's default."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from models_catalog.models import Example, Model
+
+
+def save_example(model: Model, prediction: Mapping[str, Any]) -> Example:
+    """Keep a copy of a prediction, given as the API shows it; after those there are. The same one is kept once.
+
+    The files it names must stay: their owner must not let them expire.  Source: replicate-api.md 2.5 (default_example).
+    """
+    with transaction.atomic():
+        Model.objects.select_for_update(of=["self"]).get(pk=model.pk)  # two at once must not get one position
+        last = model.examples.aggregate(last=Max("position"))["last"]
+        example, _ = Example.objects.get_or_create(
+            model=model,
+            prediction_id=prediction["id"],
+            defaults={"prediction": dict(prediction), "position": 0 if last is None else last + 1},
+        )
+    return example
