@@ -7,6 +7,7 @@ from accounts.api import CurrentAccount, WebhookSecret
 from marketplace.lib.endpoints import endpoint, resource
 from marketplace.lib.problems import NotFound, problem_response
 from models_catalog import api as catalog
+from runner import api_builds as builds
 from runner import api_predictions as predictions
 from runner import api_streams as streams
 from runner.api_files import FileDetail, FileList, download
@@ -36,8 +37,9 @@ urlpatterns = [
     path(f"{MODEL}/examples", resource(catalog.ModelExamples)),
     path(f"{MODEL}/predictions", endpoint(POST=predictions.create_official_prediction)),
     path(f"{MODEL}/readme", resource(catalog.ModelReadme)),
-    path(f"{MODEL}/versions", resource(catalog.VersionList)),
+    path(f"{MODEL}/versions", resource(builds.VersionList)),
     path(f"{MODEL}/versions/<str:version_id>", resource(catalog.VersionDetail)),
+    path(f"{MODEL}/versions/<str:version_id>/build", resource(builds.VersionBuild)),
     path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction)),
     path("predictions/<str:prediction_id>", endpoint(GET=predictions.read_prediction)),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),

@@ -4,6 +4,7 @@ What is over the limit is read on and thrown away up to a bound, so that the cli
 Source: replicate-api.md 1.3, 1.8.
 """
 
+import re
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from marketplace.lib.asgi_types import Application, Message, Receive, Scope, Sen
 from marketplace.lib.problems import CONTENT_TYPE, PayloadTooLarge
 
 _ENVELOPE_BYTES = 1024 * 1024  # what multipart adds around the content
+_ARCHIVES = re.compile(r"/v1/models/[^/]+/[^/]+/versions")
 _DRAINED_AT_MOST = 512 * 1024 * 1024
 
 
@@ -24,7 +26,7 @@ def limit_of(path: str) -> int:
     """Bytes that a body to this path may have."""
     if path == "/v1/files":
         return int(settings.FILE_UPLOAD_LIMIT_BYTES) + _ENVELOPE_BYTES
-    if path.startswith("/v1/"):
+    if path.startswith("/v1/") and not _ARCHIVES.fullmatch(path):
         return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     return int(settings.ARCHIVE_MAX_BYTES) + _ENVELOPE_BYTES
 
