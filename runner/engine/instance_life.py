@@ -16,7 +16,7 @@ from django.conf import settings
 
 from marketplace.lib import dbthreads, signing
 from models_catalog.models import Version
-from runner import builds, instances, lifecycle, streams
+from runner import environments, instances, lifecycle, streams
 from runner.backends import instance_logs
 from runner.backends.base import InstanceSpec, StartFailed
 from runner.coglet import Coglet, CogletError, Health, Unreachable
@@ -104,7 +104,7 @@ class InstanceLife:
         except SetupFailed as error:
             await self._failed_setup(instance, error)
             return
-        except (StartFailed, builds.EnvironmentUnavailable, OSError) as error:
+        except (StartFailed, environments.EnvironmentUnavailable, OSError) as error:
             log.error("instance_start_failed", instance=instance.id, version=version_id, error=str(error))
             await self._ended(instance, error=str(error))
             self._rest(version_id)
@@ -114,7 +114,7 @@ class InstanceLife:
     async def _boot(self, instance: LiveInstance) -> None:
         started = time.monotonic()
         version = await dbthreads.run(Version.objects.get, pk=instance.version_id)
-        environment = await asyncio.to_thread(builds.ensure_environment, version)
+        environment = await asyncio.to_thread(environments.ensure_environment, version)
         spec = InstanceSpec(
             instance_id=instance.id,
             version_id=version.pk,
