@@ -47,42 +47,21 @@ class Runner(BaseRunner):
     def run(
         self,
         image: Path = Input(description="Photo to repaint", accept="image/*"),
-        style: str = Input(
-            description="One of the learned styles",
-            default="starry blue",
-            choices=list(STYLES.keys()),
-        ),
+        style: str = Input(description="One of the learned styles", default="starry blue", choices=list(STYLES.keys())),
         style_image: Path | None = Input(
-            description="A picture whose style to take instead of `style`",
-            default=None,
-            accept="image/*",
+            description="A picture whose style to take instead of `style`", default=None, accept="image/*"
         ),
-        strength: float = Input(
-            description="How much of the style: 0 none, 1 all", default=1.0, ge=0, le=1
-        ),
-        keep_colours: bool = Input(
-            description="Keep the photo's own colours", default=False
-        ),
-        max_size: int = Input(
-            description="Longer side of the result, in pixels",
-            default=1024,
-            ge=64,
-            le=2048,
-        ),
+        strength: float = Input(description="How much of the style: 0 none, 1 all", default=1.0, ge=0, le=1),
+        keep_colours: bool = Input(description="Keep the photo's own colours", default=False),
+        max_size: int = Input(description="Longer side of the result, in pixels", default=1024, ge=64, le=2048),
     ) -> Path:
         photo = opened(image)
-        given = {
-            "strength": strength,
-            "preserve_color": keep_colours,
-            "max_size": max_size,
-        }
+        given = {"strength": strength, "preserve_color": keep_colours, "max_size": max_size}
         if style_image:
             painted = self.painter.stylize_with(photo, opened(style_image), **given)
         else:
             painted = self.painter.stylize(photo, STYLES[style], **given)
-        print(
-            f"{photo.width} x {photo.height} photo, {painted.width} x {painted.height} picture"
-        )
+        print(f"{photo.width} x {photo.height} photo, {painted.width} x {painted.height} picture")
         out = Path(tempfile.mkdtemp()) / "picture.png"
         painted.save(out)
         return out
@@ -92,6 +71,4 @@ def opened(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except UnidentifiedImageError as error:
-        raise ValueError(
-            "this is not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF)"
-        ) from error
+        raise ValueError("this is not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF)") from error

@@ -29,38 +29,19 @@ class Runner(BaseRunner):
 
     def run(
         self,
-        image: Path = Input(
-            description="A photo, scan or screenshot", accept="image/*"
-        ),
-        min_confidence: float = Input(
-            description="Leave out lines read with less certainty",
-            default=0.5,
-            ge=0,
-            le=1,
-        ),
-        mark_lines: bool = Input(
-            description="Also give the picture with its lines framed", default=False
-        ),
+        image: Path = Input(description="A photo, scan or screenshot", accept="image/*"),
+        min_confidence: float = Input(description="Leave out lines read with less certainty", default=0.5, ge=0, le=1),
+        mark_lines: bool = Input(description="Also give the picture with its lines framed", default=False),
     ) -> Output:
         try:
             picture = ImageOps.exif_transpose(Image.open(image)).convert("RGB")
         except UnidentifiedImageError as error:
-            raise ValueError(
-                "this is not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF)"
-            ) from error
-        found = self.reader(
-            np.asarray(picture)[:, :, ::-1], text_score=min_confidence
-        )  # it expects blue first
+            raise ValueError("this is not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF)") from error
+        found = self.reader(np.asarray(picture)[:, :, ::-1], text_score=min_confidence)  # it expects blue first
         lines = [
-            Line(
-                text=text,
-                confidence=round(float(score), 4),
-                box=np.asarray(box).round(1).tolist(),
-            )
+            Line(text=text, confidence=round(float(score), 4), box=np.asarray(box).round(1).tolist())
             for text, score, box in zip(
-                found.txts or (),
-                found.scores or (),
-                [] if found.boxes is None else found.boxes,
+                found.txts or (), found.scores or (), [] if found.boxes is None else found.boxes, strict=True
             )
         ]
         print(f"{picture.width} x {picture.height} pixels, {len(lines)} lines")
@@ -74,11 +55,7 @@ class Runner(BaseRunner):
 def marked(picture: Image.Image, lines: list[Line]) -> Path:
     draw = ImageDraw.Draw(picture)
     for line in lines:
-        draw.polygon(
-            [tuple(corner) for corner in line.box],
-            outline=(220, 30, 90),
-            width=max(2, picture.width // 400),
-        )
+        draw.polygon([tuple(corner) for corner in line.box], outline=(220, 30, 90), width=max(2, picture.width // 400))
     out = Path(tempfile.mkdtemp()) / "marked.png"
     picture.save(out)
     return out

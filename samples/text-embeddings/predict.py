@@ -14,23 +14,16 @@ BATCH = 32
 
 class Runner(BaseRunner):
     def setup(self) -> None:
-        self.tokenizer = BertWordPieceTokenizer(
-            str(Path(__file__).parent / "vocab.txt"), lowercase=True
-        )
+        self.tokenizer = BertWordPieceTokenizer(str(Path(__file__).parent / "vocab.txt"), lowercase=True)
         self.tokenizer.enable_truncation(LONGEST)
         self.tokenizer.enable_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
-        self.network = onnxruntime.InferenceSession(
-            str(model_path()), options, providers=["CPUExecutionProvider"]
-        )
+        self.network = onnxruntime.InferenceSession(str(model_path()), options, providers=["CPUExecutionProvider"])
         self.vectors(["ready"])
 
     def run(
-        self,
-        texts: list[str] = Input(
-            description="Texts to turn into vectors, up to about 200 words of each are read"
-        ),
+        self, texts: list[str] = Input(description="Texts to turn into vectors, up to about 200 words of each are read")
     ) -> list[list[float]]:
         if not texts or len(texts) > 2048:
             raise ValueError(f"give 1 to 2048 texts, not {len(texts)}")
@@ -41,7 +34,7 @@ class Runner(BaseRunner):
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             rows, read = self.vectors([texts[i] for i in batch])
-            found.update(zip(batch, rows.tolist()))
+            found.update(zip(batch, rows.tolist(), strict=True))
             tokens += read
         self.record_metric("input_token_count", tokens)
         return [found[i] for i in range(len(texts))]
@@ -51,13 +44,7 @@ class Runner(BaseRunner):
         encoded = self.tokenizer.encode_batch(texts)
         ids = np.array([e.ids for e in encoded], np.int64)
         mask = np.array([e.attention_mask for e in encoded], np.int64)
-        inputs = {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "token_type_ids": np.zeros_like(ids),
-        }
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         (states,) = self.network.run(None, inputs)
-        means = (states * mask[:, :, None]).sum(axis=1) / mask.sum(
-            axis=1, keepdims=True
-        )
+        means = (states * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         return means / np.linalg.norm(means, axis=1, keepdims=True), int(mask.sum())

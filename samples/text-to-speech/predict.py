@@ -18,24 +18,10 @@ class Runner(BaseRunner):
 
     def run(
         self,
-        text: str = Input(
-            description="English text to read aloud", min_length=1, max_length=5000
-        ),
-        voice: str = Input(
-            description="Which voice", default="joe", choices=list(PITCHES.keys())
-        ),
-        speed: float = Input(
-            description="1 is the usual pace, 2 is twice as fast",
-            default=1.0,
-            ge=0.5,
-            le=2,
-        ),
-        pause: float = Input(
-            description="Seconds of silence after each sentence",
-            default=0.25,
-            ge=0,
-            le=3,
-        ),
+        text: str = Input(description="English text to read aloud", min_length=1, max_length=5000),
+        voice: str = Input(description="Which voice", default="joe", choices=list(PITCHES.keys())),
+        speed: float = Input(description="1 is the usual pace, 2 is twice as fast", default=1.0, ge=0.5, le=2),
+        pause: float = Input(description="Seconds of silence after each sentence", default=0.25, ge=0, le=3),
     ) -> Path:
         pitch = PITCHES[voice]
         rate = round(self.voice.config.sample_rate * pitch)
@@ -49,9 +35,7 @@ class Runner(BaseRunner):
                 if number:
                     sound.writeframes(bytes(2 * round(pause * rate)))
                 sound.writeframes(sentence.audio_int16_bytes)
-                print(
-                    f"sentence {number + 1}: {len(sentence.audio_float_array) / rate:.1f} s"
-                )
+                print(f"sentence {number + 1}: {len(sentence.audio_float_array) / rate:.1f} s")
             seconds = sound.getnframes() / rate
         if seconds == 0:
             raise ValueError("there is nothing to say in this text")

@@ -27,22 +27,14 @@ def key(token: str) -> str:
 
 
 class NgramModel:
-    def __init__(
-        self, vocabulary: list[str], counts: list[dict[str, dict[int, int]]]
-    ) -> None:
+    def __init__(self, vocabulary: list[str], counts: list[dict[str, dict[int, int]]]) -> None:
         """counts[n]: for each context of n words (joined by tabs), how often each token (by its number) came next."""
         self.vocabulary = vocabulary
         self.counts = counts
-        self.totals = [
-            {context: sum(nexts.values()) for context, nexts in table.items()}
-            for table in counts
-        ]
+        self.totals = [{context: sum(nexts.values()) for context, nexts in table.items()} for table in counts]
         smallest = 1 / (len(vocabulary) + 1)
         total = self.totals[0][""]
-        self.unigrams = [
-            max(counts[0][""].get(i, 0), smallest) / total
-            for i in range(len(vocabulary))
-        ]
+        self.unigrams = [max(counts[0][""].get(i, 0), smallest) / total for i in range(len(vocabulary))]
 
     @classmethod
     def train(cls, text: str, order: int = 4) -> "NgramModel":
@@ -51,10 +43,7 @@ class NgramModel:
             raise ValueError("the text has no words to learn from")
         vocabulary = list(dict.fromkeys(tokens))
         numbers = {token: number for number, token in enumerate(vocabulary)}
-        ids, keys = (
-            [numbers[token] for token in tokens],
-            [key(token) for token in tokens],
-        )
+        ids, keys = ([numbers[token] for token in tokens], [key(token) for token in tokens])
         counts: list[dict[str, dict[int, int]]] = []
         for n in range(order):
             table: dict[str, dict[int, int]] = {}
@@ -66,24 +55,14 @@ class NgramModel:
 
     def save(self, path: Path) -> None:
         with gzip.open(path, "wt", encoding="utf-8") as file:
-            json.dump(
-                {
-                    "format": "tiny-lm 1",
-                    "vocabulary": self.vocabulary,
-                    "counts": self.counts,
-                },
-                file,
-            )
+            json.dump({"format": "tiny-lm 1", "vocabulary": self.vocabulary, "counts": self.counts}, file)
 
     @classmethod
     def load(cls, data: bytes) -> "NgramModel":
         stored = json.loads(gzip.decompress(data))
         if stored.get("format") != "tiny-lm 1":
             raise ValueError("not a weights file of tiny-lm")
-        counts = [
-            {c: {int(i): n for i, n in nexts.items()} for c, nexts in t.items()}
-            for t in stored["counts"]
-        ]
+        counts = [{c: {int(i): n for i, n in nexts.items()} for c, nexts in t.items()} for t in stored["counts"]]
         return cls(stored["vocabulary"], counts)
 
     def probabilities(self, context: Sequence[str]) -> list[float]:
@@ -104,12 +83,7 @@ class NgramModel:
         return mixed
 
     def generate(
-        self,
-        prompt: Sequence[str],
-        max_tokens: int,
-        temperature: float,
-        top_k: int,
-        seed: int | None,
+        self, prompt: Sequence[str], max_tokens: int, temperature: float, top_k: int, seed: int | None
     ) -> Iterator[str]:
         """Tokens that go on from the prompt's.  Temperature 0 always takes the likeliest; top_k 0 means all."""
         chance = random.Random(seed)
@@ -118,24 +92,15 @@ class NgramModel:
         said: set[tuple[str, ...]] = set()
         for _ in range(max_tokens):
             weights = self.probabilities(context)
-            likeliest = sorted(
-                range(len(weights)), key=weights.__getitem__, reverse=True
-            )
+            likeliest = sorted(range(len(weights)), key=weights.__getitem__, reverse=True)
             choices = likeliest[: top_k or len(likeliest)]
             # A phrase of four that was said is not said again at once, or the likeliest words would go in circles.
-            choices = [
-                i
-                for i in choices
-                if (*context[-3:], key(self.vocabulary[i])) not in said
-            ] or choices
+            choices = [i for i in choices if (*context[-3:], key(self.vocabulary[i])) not in said] or choices
             if temperature == 0:
                 picked = choices[0]
             else:
                 best = math.log(weights[choices[0]])
-                scores = [
-                    math.exp((math.log(weights[i]) - best) / temperature)
-                    for i in choices
-                ]
+                scores = [math.exp((math.log(weights[i]) - best) / temperature) for i in choices]
                 picked = chance.choices(choices, scores)[0]
             token = self.vocabulary[picked]
             said.add((*context[-3:], key(token)))
