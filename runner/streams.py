@@ -9,12 +9,16 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+import redis
+import structlog
 from channels.layers import get_channel_layer
 
 from marketplace.lib import dbthreads, wakeups
 from runner.events import Event, Gap, Position, Snapshot, advance, done, replay
 from runner.models import Prediction
 from runner.states import Status
+
+log = structlog.get_logger(__name__)
 
 _QUIET_SECONDS = 3.0  # silence after which a watcher looks for itself
 _REPLAY_SECONDS = 0.5  # how long the runner that owns a prediction has to answer
@@ -30,7 +34,10 @@ async def publish(prediction_id: str, events: Iterable[Event]) -> None:
     layer = get_channel_layer()
     assert layer is not None
     message = {"type": "prediction.events", "events": [event.to_dict() for event in events]}
-    await layer.group_send(group_of(prediction_id), message)
+    try:
+        await layer.group_send(group_of(prediction_id), message)
+    except (redis.RedisError, OSError) as error:
+        log.warning("events_lost", prediction=prediction_id, error=str(error))
 
 
 class Watch:

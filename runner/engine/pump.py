@@ -7,10 +7,12 @@ order of events. The terminal state is written before the last event is publishe
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from marketplace.lib import dbthreads
@@ -38,6 +40,9 @@ _SAVE_SECONDS = 0.5
 _CANCEL_AGAIN_SECONDS = 0.3  # early cancels get lost in coglet: cog-runtime.md 4.5
 _SLOT_WAIT_SECONDS = 1.0
 _CLOCK_SLACK_SECONDS = 2.0  # billing.md 4.2
+_DATABASE_RETRY_SECONDS = 0.5
+
+Stored = TypeVar("Stored")
 
 _CANCEL, _ABANDON, _GONE = "cancel", "abandon", "gone"
 
@@ -70,14 +75,22 @@ class Pump:
         self._stop_by = 0.0
         self._lost_by: float | None = None  # attached, and coglet does not run it: wait for its webhook until then
         self._handed_over = asyncio.Event()  # coglet has it, or had
+        self._left = asyncio.Event()  # `run` is over
         self._has_slot = False
         self.ended = False
 
     # --- What others tell it -----------------------------------------------------------------------------------
 
     async def take_event(self, event: CogEvent) -> None:
-        """An event of coglet, from the webhook listener or the stream. Waits while the inbox is full."""
+        """An event of coglet's webhook. Waits while the inbox is full, and for an end until it is stored.
+
+        coglet repeats an end that was not acknowledged, so that it survives this process.
+        """
         await self._inbox.put(event)
+        if isinstance(event, Completed):
+            await self._left.wait()
+            if not self.ended:
+                raise RuntimeError("The end could not be stored")
 
     def cancel(self) -> None:
         """Somebody asked for a stop: end it as canceled with what there is, then stop the model."""
@@ -116,6 +129,8 @@ class Pump:
                         follower.cancel()
         finally:
             self._leave()
+            self._left.set()
+            self.engine.callbacks.forget(self.instance.callback_token, self.prediction.pk)
             self.engine.pump_finished(self)
 
     def _leave(self) -> None:
@@ -124,7 +139,6 @@ class Pump:
             self._has_slot = False
             self.instance.release_slot()
         self.instance.leave(self)
-        self.engine.callbacks.forget(self.instance.callback_token, self.prediction.pk)
         self.engine.wake()
 
     async def _drive(self) -> None:
@@ -341,12 +355,14 @@ class Pump:
                 fault_class=FaultClass.PLATFORM,
             )
             return
-        ended = await dbthreads.run(
-            lifecycle.requeue,
-            self.prediction.pk,
-            self.prediction.claim,
-            logs=self.shown.logs,
-            reason=self.instance.gone_reason,
+        ended = await _until_stored(
+            lambda: dbthreads.run(
+                lifecycle.requeue,
+                self.prediction.pk,
+                self.prediction.claim,
+                logs=self.shown.logs,
+                reason=self.instance.gone_reason,
+            )
         )
         if ended:
             await self._publish([streams.last_event(ended)])
@@ -380,10 +396,18 @@ class Pump:
         self._is_dirty = False
         self._saved_at = time.monotonic()
         outputs = self.shown.items if self.prediction.is_streamed else None
-        is_ours = await dbthreads.run(
-            lifecycle.save_progress, self.prediction.pk, self.prediction.claim, outputs=outputs, logs=self.shown.logs,
-            has_webhook=bool(self.prediction.webhook),
-        )
+        try:
+            is_ours = await dbthreads.run(
+                lifecycle.save_progress,
+                self.prediction.pk,
+                self.prediction.claim,
+                outputs=outputs,
+                logs=self.shown.logs,
+                has_webhook=bool(self.prediction.webhook),
+            )
+        except (OperationalError, InterfaceError):
+            self._is_dirty = True  # the next time will do
+            return
         if not is_ours:
             self.abandon()
 
@@ -400,19 +424,18 @@ class Pump:
         if output is None and self.prediction.is_streamed:
             output = self.shown.items
         self.ended = True
-        ended = await self.engine.ends.add(
-            Outcome(
-                self.prediction.pk,
-                self.prediction.claim,
-                status,
-                output=output,
-                logs=self.shown.logs,
-                error=error,
-                metrics=metrics,
-                predict_us=predict_us,
-                fault_class=fault_class,
-            )
+        outcome = Outcome(
+            self.prediction.pk,
+            self.prediction.claim,
+            status,
+            output=output,
+            logs=self.shown.logs,
+            error=error,
+            metrics=metrics,
+            predict_us=predict_us,
+            fault_class=fault_class,
         )
+        ended = await _until_stored(lambda: self.engine.ends.add(outcome))
         events, self._unpublished = _joined(self._unpublished), []
         if ended:
             await self._publish([*events, streams.last_event(ended)])
@@ -422,6 +445,16 @@ class Pump:
 
     async def _store_file(self, data_uri: str) -> str:
         return await dbthreads.run(self.engine.store_output, self.prediction, data_uri)
+
+
+async def _until_stored(write: Callable[[], Awaitable[Stored]]) -> Stored:
+    """Write, again and again while the database is away: a result that a model has given must not be computed twice."""
+    while True:
+        try:
+            return await write()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("waiting_for_the_database", error=str(error).strip())
+            await asyncio.sleep(_DATABASE_RETRY_SECONDS)
 
 
 def _joined(events: list[Event]) -> list[Event]:
