@@ -38,3 +38,11 @@ def _call(function: Callable[[], T]) -> T:
 async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a sync function that uses the ORM in one of the database threads and await its result."""
     return await asyncio.get_running_loop().run_in_executor(_pool(), _call, partial(function, *args, **kwargs))
+
+
+def close() -> None:
+    """End the threads, and with them their connections. The next call starts new ones."""
+    global _executor
+    if _executor is not None:
+        _executor.shutdown(wait=True)
+        _executor = None
