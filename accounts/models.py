@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import TextChoices
 from django.db.models.functions import Lower
 
 from marketplace.lib.ids import new_webhook_secret
@@ -18,7 +19,7 @@ class User(AbstractUser):
 class Account(models.Model):
     """A namespace that owns models, predictions and tokens: one user's, or an organization's."""
 
-    class Kind(models.TextChoices):
+    class Kind(TextChoices):
         USER = "user"
         ORGANIZATION = "organization"
 
