@@ -5,10 +5,12 @@ that words never seen in a context still get what the shorter contexts say of th
 """
 
 import gzip
+import heapq
 import json
 import math
 import random
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -30,6 +32,7 @@ class NgramModel:
     def __init__(self, vocabulary: list[str], counts: list[dict[str, dict[int, int]]]) -> None:
         """counts[n]: for each context of n words (joined by tabs), how often each token (by its number) came next."""
         self.vocabulary = vocabulary
+        self.keys = [key(token) for token in vocabulary]
         self.counts = counts
         self.totals = [{context: sum(nexts.values()) for context, nexts in table.items()} for table in counts]
         smallest = 1 / (len(vocabulary) + 1)
@@ -67,19 +70,20 @@ class NgramModel:
 
     def probabilities(self, context: Sequence[str]) -> list[float]:
         """For each token of the vocabulary, how likely it comes next after these keys."""
-        mixed = self.unigrams
-        for n in range(1, len(self.counts)):
-            if n > len(context):
-                break
+        left: float = 1
+        found: dict[int, float] = defaultdict(float)
+        for n in range(min(len(context), len(self.counts) - 1), 0, -1):
             name = "\t".join(context[-n:])
             nexts = self.counts[n].get(name)
             if nexts is None:
-                break
+                continue
             total = self.totals[n][name]
-            rest = DISCOUNT * len(nexts) / total
-            mixed = [p * rest for p in mixed]
             for token, count in nexts.items():
-                mixed[token] += (count - DISCOUNT) / total
+                found[token] += left * (count - DISCOUNT) / total
+            left *= DISCOUNT * len(nexts) / total
+        mixed = [p * left for p in self.unigrams]
+        for token, chance in found.items():
+            mixed[token] += chance
         return mixed
 
     def generate(
@@ -92,10 +96,10 @@ class NgramModel:
         said: set[tuple[str, ...]] = set()
         for _ in range(max_tokens):
             weights = self.probabilities(context)
-            likeliest = sorted(range(len(weights)), key=weights.__getitem__, reverse=True)
-            choices = likeliest[: top_k or len(likeliest)]
+            choices = heapq.nlargest(top_k or len(weights), range(len(weights)), key=weights.__getitem__)
             # A phrase of four that was said is not said again at once, or the likeliest words would go in circles.
-            choices = [i for i in choices if (*context[-3:], key(self.vocabulary[i])) not in said] or choices
+            before = tuple(context[-3:])
+            choices = [i for i in choices if (*before, self.keys[i]) not in said] or choices
             if temperature == 0:
                 picked = choices[0]
             else:
@@ -103,8 +107,8 @@ class NgramModel:
                 scores = [math.exp((math.log(weights[i]) - best) / temperature) for i in choices]
                 picked = chance.choices(choices, scores)[0]
             token = self.vocabulary[picked]
-            said.add((*context[-3:], key(token)))
-            context.append(key(token))
+            said.add((*before, self.keys[picked]))
+            context.append(self.keys[picked])
             if last[-1].isalnum() and token[0].isalnum():
                 token = " " + token  # a word that only ever began a paragraph
             last = token
