@@ -7,8 +7,10 @@ from django.views.generic import RedirectView
 from marketplace import console
 from marketplace.health import health
 from marketplace.lib.endpoints import endpoint
+from marketplace.pages import catalog, model, playground, reports
+from runner import publish_views
+from runner import views as runner_views
 from runner.api_files import output
-from marketplace.pages import catalog, reports
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
@@ -24,7 +26,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("explore", catalog.explore, name="explore"),
     path("search", catalog.search, name="search"),
     path("collections/<slug:slug>", catalog.collection, name="collection"),
+    path("publish", publish_views.publish, name="publish"),
+    path("dashboard", runner_views.dashboard, name="dashboard"),
+    path("p/<str:prediction_id>", runner_views.prediction_page, name="prediction"),
+    path("p/<str:prediction_id>/json", runner_views.prediction_json, name="prediction_json"),
+    path("web/predictions", playground.create_prediction, name="web_predictions"),
+    path("web/predictions/check", playground.check, name="web_check"),
+    path("web/predictions/<str:prediction_id>/again", playground.run_again, name="run_again"),
+    path("web/predictions/<str:prediction_id>/cancel", runner_views.cancel_prediction, name="cancel_prediction"),
+    path("web/files", playground.upload_file, name="web_files"),
     # Owners and their models go last: their names are whatever people chose.
+    path("<str:owner>/<str:name>/versions/<str:version_id>", publish_views.version_page, name="version"),
     path("<str:owner>/<str:name>/report", reports.report_model, name="report_model"),
+    path("<str:owner>/<str:name>/api", model.api_tab, name="model_api"),
+    path("<str:owner>/<str:name>/examples", model.examples_tab, name="model_examples"),
+    path("<str:owner>/<str:name>/readme", model.readme_tab, name="model_readme"),
+    path("<str:owner>/<str:name>/versions", model.versions_tab, name="model_versions"),
+    path("<str:owner>/<str:name>", model.playground_tab, name="model"),
     path("<str:owner>", catalog.profile, name="profile"),
 ]
