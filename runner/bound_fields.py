@@ -12,6 +12,7 @@ from marketplace.lib.problems import InvalidField
 from models_catalog.schemas import REDACTED, Document, FieldKind, FormField, form_fields
 from runner.forms import MEMBER_SUFFIX, PREFIX, choice_text, is_row_list
 
+_GROUPS = frozenset({"segmented", "list", "file"})
 SHOWN_FIRST = 6  # inputs beyond these are folded away, unless they are required or differ from their default
 
 
@@ -56,8 +57,13 @@ class BoundField:
 
     @property
     def described_by(self) -> str:
-        """For `aria-describedby`: the hint, and the errors if there are any."""
-        return f"{self.id}-hint {self.id}-error" if self.errors else f"{self.id}-hint"
+        """For `aria-describedby`: the hint, and the place of errors, which is empty while there are none."""
+        return f"{self.id}-hint {self.id}-error"
+
+    @property
+    def is_group(self) -> bool:
+        """Is it several controls, labelled together?"""
+        return self.control in _GROUPS
 
     @property
     def is_checked(self) -> bool:
@@ -77,6 +83,19 @@ class BoundField:
         if self.field.kind is FieldKind.SWITCH:
             return "on" if self.field.default else "off"
         return _as_text(self.field.default)
+
+    @property
+    def range_text(self) -> str:
+        """The bounds in words, empty for none."""
+        low, high = self.field.minimum, self.field.maximum
+        if low is not None and high is not None:
+            return f"{low} to {high}"
+        return f"At least {low}" if low is not None else f"At most {high}" if high is not None else ""
+
+    @property
+    def item_choices(self) -> list[str]:
+        """What a list's row may be, where it is a choice."""
+        return [choice_text(choice) for choice in self.field.item.choices] if self.field.item else []
 
     @property
     def item_control(self) -> str:
@@ -138,8 +157,7 @@ def field_of(invalid: InvalidField) -> str:
 
 def _bind_one(field: FormField, value: Mapping[str, Any], errors: Sequence[str]) -> BoundField:
     given = value.get(field.name, field.default if field.has_default else None)
-    is_secret = field.kind is FieldKind.SECRET or (field.item is not None and field.item.kind is FieldKind.SECRET)
-    if is_secret or given == REDACTED:
+    if field.is_secret or given == REDACTED:
         given = None
     values = _values(field, given)
     return BoundField(
@@ -155,7 +173,7 @@ def _bind_one(field: FormField, value: Mapping[str, Any], errors: Sequence[str])
 def _control(field: FormField) -> str:
     if field.kind is FieldKind.LIST and not is_row_list(field):
         return "json"
-    return str(field.kind)
+    return "number" if field.kind is FieldKind.INTEGER else str(field.kind)
 
 
 def _values(field: FormField, given: Any) -> tuple[str, ...]:

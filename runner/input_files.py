@@ -65,6 +65,12 @@ def strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from strings(item, f"{path}.{index}")
 
 
+def find_upload(caller: Caller, text: str) -> StoredFile | None:
+    """The account's upload that an input names by its address."""
+    upload = _upload_id(text)
+    return files.list_uploads(caller).filter(pk=upload).first() if upload else None
+
+
 def _own(text: str) -> "re.Match[str] | None":
     if not text.startswith(settings.PUBLIC_URL):
         return None

@@ -2,4 +2,12 @@
 
 from typing import Any
 
-websocket_urlpatterns: list[Any] = []
+from django.urls import path
+
+from runner.build_consumers import BuildConsumer
+from runner.consumers import PredictionConsumer
+
+websocket_urlpatterns: list[Any] = [
+    path("ws/builds/<int:build_id>", BuildConsumer.as_asgi()),
+    path("ws/predictions/<str:prediction_id>", PredictionConsumer.as_asgi()),
+]

@@ -66,13 +66,13 @@ def chunk_text(chunk: Any) -> str:
     return chunk if isinstance(chunk, str) else as_json(chunk)
 
 
-def show_value(value: Any, *, is_file: bool = False) -> Iterator[Part]:
-    """A value's parts: of an object the JSON, then each file in it."""
+def show_value(value: Any, *, is_file: bool = False, name: str = "") -> Iterator[Part]:
+    """A value's parts: of an object the JSON, then each file in it. name: of a file whose address does not tell."""
     match value:
         case None:
             return
         case str() if is_file or is_ours(value):
-            yield file_part(value)
+            yield file_part(value, name)
         case str():
             yield Part("text", text=value)
         case bool() | int() | float():
@@ -89,14 +89,14 @@ def is_ours(text: str) -> bool:
     )
 
 
-def file_part(url: str) -> Part:
+def file_part(url: str, name: str = "") -> Part:
     """A file by its address: shown in place if it is ours and of a kind that browsers show."""
     if url[:5].lower() == "data:":
         content_type = url[5:300].split(",")[0].split(";")[0].lower()
-        name = "file" + (mimetypes.guess_extension(content_type) or "")
+        name = name or "file" + (mimetypes.guess_extension(content_type) or "")
         shown = url
     else:
-        name = unquote(urlsplit(url).path.rpartition("/")[2]) or "file"
+        name = name or unquote(urlsplit(url).path.rpartition("/")[2]) or "file"
         content_type = mimetypes.guess_type(name)[0] or ""
         shown = url.removeprefix(settings.PUBLIC_URL) if is_ours(url) else url
     if not is_ours(url):

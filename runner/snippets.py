@@ -1,4 +1,4 @@
-"""The same prediction as a program: cURL, Python and Node, ready to paste. Pure.
+"""The same prediction as a program: cURL, Python and Node, ready to paste.
 
 Secrets never appear: the name of an environment variable stands in for each.  Source: product-ux.md 3.4, 0.9.
 """
@@ -7,6 +7,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from django.conf import settings
+
+from models_catalog.schemas import Document, OutputKind, is_iterator, output_kind
 
 _MARK = "\x00secret:"  # no JSON text contains it unescaped, so it can be found again after encoding
 
@@ -29,6 +33,12 @@ class Snippet:
     language: str
     label: str
     text: str
+
+
+def target_of(schema: Document, model_name: str, version_id: str) -> Target:
+    """The target for one version, named by its id so that the program keeps doing the same."""
+    is_text = output_kind(schema) is OutputKind.CONCATENATED
+    return Target(settings.PUBLIC_URL, model_name, version_id, is_iterator(schema), is_text)
 
 
 def snippets(target: Target, value: Mapping[str, Any], secret_names: Iterable[str] = ()) -> list[Snippet]:

@@ -66,6 +66,11 @@ class FormField:
         """Gets dice and a lock; a slider over four billion values helps nobody."""
         return self.name == "seed" and self.type == "integer"
 
+    @property
+    def is_secret(self) -> bool:
+        """Never shown again, nor any of its items: not in pages, nor in programs to copy."""
+        return self.kind is FieldKind.SECRET or (self.item is not None and self.item.is_secret)
+
 
 def form_fields(document: Document, name: str = "Input") -> list[FormField]:
     """The inputs of the component `name`, ordered by `x-order`, then as the document has them."""
