@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 import redis
@@ -22,7 +23,7 @@ log = structlog.get_logger(__name__)
 RUNNERS = "modelyard.runners"  # new work, cancellations, requests for a replay
 WEB = "modelyard.web"          # things a web process should forget
 
-_async_clients: dict[int, redis.asyncio.Redis] = {}
+_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = WeakKeyDictionary()
 
 
 @lru_cache
@@ -32,10 +33,10 @@ def _client() -> redis.Redis:
 
 def _async_client() -> redis.asyncio.Redis:
     """One client per event loop: connections can't move between loops."""
-    loop_id = id(asyncio.get_running_loop())
-    if loop_id not in _async_clients:
-        _async_clients[loop_id] = redis.asyncio.Redis.from_url(settings.REDIS_URL)
-    return _async_clients[loop_id]
+    loop = asyncio.get_running_loop()
+    if loop not in _async_clients:
+        _async_clients[loop] = redis.asyncio.Redis.from_url(settings.REDIS_URL)
+    return _async_clients[loop]
 
 
 async def send(audience: str, message: Mapping[str, Any]) -> None:

@@ -1,0 +1,42 @@
+"""Predictions as the verbs make them, brought to any state by the moves that lead there."""
+
+import datetime
+from typing import Any
+
+from models_catalog.models import Version
+from runner import lifecycle, predictions
+from runner.lifecycle import Outcome
+from runner.models import Prediction
+from runner.predictions import NewPrediction
+from runner.states import FaultClass, Status
+from tests.accounts.factories import caller_of
+
+
+def make_prediction(version: Version, **asked: Any) -> Prediction:
+    """A queued prediction of the version's owner. asked: members of NewPrediction."""
+    from models_catalog import lookup
+
+    caller = caller_of(version.model.account)
+    facts = lookup.find_facts(caller, version.pk)
+    assert facts is not None
+    new = NewPrediction(input=asked.pop("input", {"text": "hi"}), **asked)
+    return lifecycle.insert_many([predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))])[0]
+
+
+def start(prediction: Prediction) -> str:
+    """Claim it as a runner would; returns the claim. (No instance: the column is a weak reference.)"""
+    claim = lifecycle.new_claim(prediction.pk, "")
+    Prediction.objects.filter(pk=prediction.pk).update(
+        status=Status.PROCESSING, started_at=datetime.datetime.now(datetime.UTC), claim=claim.token, tries=1
+    )
+    return claim.token
+
+
+def end(prediction: Prediction, status: str = Status.SUCCEEDED, **outcome: Any) -> Prediction:
+    """Start it and end it."""
+    claim = start(prediction)
+    if status == Status.FAILED:
+        outcome = {"error": "out of paper", "fault_class": FaultClass.MODEL_ERROR, **outcome}
+    ended = lifecycle.end_many([Outcome(prediction.pk, claim, status, **outcome)])[0]
+    assert ended is not None
+    return ended
