@@ -13,9 +13,7 @@ from accounts.models import Account
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 # First segments of the site's own addresses: an account of such a name could not be reached.
 RESERVED_NAMES = frozenset(
-    "about account accounts admin api blog changelog collections dashboard docs explore favicon.ico files health help "
-    "home legal login logout metrics model models modelyard new p predictions pricing privacy publish search settings "
-    "signup static status support terms usage user users v1 v2 web webhooks ws".split()
+    ["about", "account", "accounts", "admin", "api", "blog", "changelog", "collections", "dashboard", "docs", "explore", "favicon.ico", "files", "health", "help", "home", "legal", "login", "logout", "metrics", "model", "models", "modelyard", "new", "p", "predictions", "pricing", "privacy", "publish", "search", "settings", "signup", "static", "status", "support", "terms", "usage", "user", "users", "v1", "v2", "web", "webhooks", "ws"]
 )
 
 
@@ -38,3 +36,9 @@ class SignupAdapter(DefaultAccountAdapter):
             if commit:
                 create_personal_account(saved)
         return saved
+
+    def pre_login(self, request: Any, user: Any, **options: Any) -> Any:
+        """A suspended account's user knows the password and is told, but is not signed in."""
+        if Account.objects.filter(user=user, suspended_at__isnull=False).exists():
+            user.is_active = False  # in memory only: allauth refuses it as it refuses inactive users
+        return super().pre_login(request, user, **options)

@@ -65,10 +65,9 @@ class PriceAdmin(ReadOnlyAdmin):
         """The form of a new price; an old one is only shown."""
         if obj is None:
             kwargs["form"] = NewPriceForm
-            return super(ReadOnlyAdmin, self).get_form(request, obj, change=change, fields=None, **kwargs)
         return super().get_form(request, obj, change=change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """With the reason when adding."""
         return ["sku", "rate_nanos", "effective_from", "reason"] if obj is None else super().get_fields(request, obj)
 

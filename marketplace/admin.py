@@ -15,6 +15,7 @@ from marketplace.lib.console import ReadOnlyAdmin
 from models_catalog import moderation
 from models_catalog.models import Model, Report
 
+admin.site.index_title = "Now"
 # Operators sign in like everybody: one form, one rate limit.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 

@@ -30,7 +30,8 @@ class CollectionDraft:
 def list_collections() -> QuerySet[Collection]:
     """Collections that have something to show, in the operators' order, each with `shown_count`."""
     shown = Q(members__in=lookup.public_models().values("pk"))
-    return Collection.objects.annotate(shown_count=Count("members", filter=shown)).filter(shown_count__gt=0)
+    counted = Collection.objects.annotate(shown_count=Count("members", filter=shown))
+    return counted.filter(shown_count__gt=0).order_by("position", "slug")
 
 
 def get_collection(slug: str) -> Collection:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.sites import AdminSite
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -126,6 +125,10 @@ class ReadOnlyAdmin(StaffAdmin):
 
     hidden: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, model: type[Model], admin_site: AdminSite) -> None:
-        super().__init__(model, admin_site)
-        self.exclude = self.hidden
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """Also the columns that no form could change."""
+        return [column.name for column in self.opts.concrete_fields if column.name not in self.hidden]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """All of them."""
+        return [] if obj is None else self.get_fields(request, obj)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts import lookup as account_lookup
 from accounts.authentication import session_caller
 from billing import prices
+from marketplace import seeding
 from marketplace.pages import showcase
 from marketplace.pages.paging import SORTS, page_of_models
 from models_catalog import curation, lookup
@@ -31,6 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "collections": curation.list_collections(),
         "showcase": showcase.of(curation.find_showcase()),
         "numbers": _numbers(),
+        "seeding": seeding.progress(),
     }
     return render(request, "marketplace/home.html", context)
 

@@ -39,7 +39,7 @@ def report_model(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Ask for a reason and words, then thank."""
     caller = session_caller(request)
     model = lookup.get_model(caller, owner, name)
-    form = ReportForm(request.POST or None)
+    form = ReportForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
         if not form.is_valid():

@@ -1,0 +1,36 @@
+"""The usage page."""
+
+import pytest
+
+from tests.billing.factories import use
+from tests.plugins.people import Person
+
+
+def test_the_page_shows_the_month_in_words_and_links_to_the_runs(alice_at_home: Person) -> None:
+    use(alice_at_home.account, predict_us=29_000_000)
+    page = alice_at_home.get("/account/usage?month=2026-11").content.decode()
+    assert "$0.000725" in page
+    assert "29.0 s" in page
+    assert "month=2026-11&amp;model=alice/echo" in page
+
+
+def test_a_stranger_sees_nothing_of_it(alice_at_home: Person, stranger_at_home: Person) -> None:
+    use(alice_at_home.account)
+    page = stranger_at_home.get("/account/usage?month=2026-11").content.decode()
+    assert "No usage in November 2026" in page
+    assert "alice/echo" not in page
+
+
+@pytest.mark.parametrize("month", ["", "2026-13", "soon", "2026-11'--"])
+def test_a_month_that_makes_no_sense_shows_this_one(alice_at_home: Person, month: str) -> None:
+    assert alice_at_home.get("/account/usage", {"month": month}).status_code == 200
+
+
+def test_the_page_takes_the_same_few_queries_for_any_amount_of_usage(
+    alice_at_home: Person, django_assert_num_queries: object
+) -> None:
+    for number in range(12):
+        use(alice_at_home.account, model_name=f"alice/model-{number}", token_id=number)
+    # session, user, account, months, three tables, tokens' names
+    with django_assert_num_queries(8):  # type: ignore[operator]
+        alice_at_home.get("/account/usage?month=2026-11")
