@@ -40,8 +40,8 @@ class AccountAdmin(ReadOnlyAdmin):
             request,
             object_id,
             title="Suspend {}",
-            effect="{} can no longer sign in, its tokens are refused, what it has queued or running is canceled, and its "
-            "models are hidden.",
+            effect="{} can no longer sign in, its tokens are refused, what it has queued or running is canceled, and "
+            "its models are hidden.",
             done="{} is suspended.",
             verb=lambda account, reason: suspension.suspend(_operator(request), account, reason=reason),
         )

@@ -5,6 +5,7 @@ Source: replicate-api.md 1.2.
 
 from typing import Any
 
+from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
@@ -12,7 +13,6 @@ from rest_framework.authentication import BaseAuthentication
 from accounts import tokens
 from accounts.access import Caller, caller_for_user
 from accounts.models import Account, User
-from allauth.account.auth_backends import AuthenticationBackend
 from marketplace.lib import dbthreads
 from marketplace.lib.problems import Unauthenticated
 

@@ -13,8 +13,13 @@ from accounts.models import Account
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 # First segments of the site's own addresses: an account of such a name could not be reached.
 RESERVED_NAMES = frozenset(
-    ["about", "account", "accounts", "admin", "api", "blog", "changelog", "collections", "dashboard", "docs", "explore", "favicon.ico", "files", "health", "help", "home", "legal", "login", "logout", "metrics", "model", "models", "modelyard", "new", "p", "predictions", "pricing", "privacy", "publish", "search", "settings", "signup", "static", "status", "support", "terms", "usage", "user", "users", "v1", "v2", "web", "webhooks", "ws"]
-)
+    {
+        "about", "account", "accounts", "admin", "api", "blog", "changelog", "collections", "dashboard", "docs",
+        "explore", "favicon.ico", "files", "health", "help", "home", "legal", "login", "logout", "metrics", "model",
+        "models", "modelyard", "new", "p", "predictions", "pricing", "privacy", "publish", "search", "settings",
+        "signup", "static", "status", "support", "terms", "usage", "user", "users", "v1", "v2", "web", "webhooks", "ws",
+    }
+)  # fmt: skip
 
 
 class SignupAdapter(DefaultAccountAdapter):
@@ -24,7 +29,9 @@ class SignupAdapter(DefaultAccountAdapter):
         """A lower-case path segment, not one of the site's own, not taken by any account."""
         name = super().clean_username(username.strip().lower(), shallow)
         if not NAME_PATTERN.fullmatch(name):
-            raise ValidationError("Use lower-case letters, digits and hyphens, starting with a letter or digit (at most 39).")
+            raise ValidationError(
+                "Use lower-case letters, digits and hyphens, starting with a letter or digit (at most 39)."
+            )
         if name in RESERVED_NAMES or Account.objects.filter(username=name).exists():
             raise ValidationError("This name is taken.")
         return str(name)

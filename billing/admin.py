@@ -19,7 +19,9 @@ from marketplace.lib.problems import Conflict
 class NewPriceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at runtime
     """A price from a moment on."""
 
-    sku = forms.CharField(max_length=64, label="Hardware", widget=UnfoldAdminTextInputWidget, help_text="Its SKU, e.g. gpu-t4.")
+    sku = forms.CharField(
+        max_length=64, label="Hardware", widget=UnfoldAdminTextInputWidget, help_text="Its SKU, e.g. gpu-t4."
+    )
     rate_nanos = forms.IntegerField(
         min_value=0,
         label="Nano-dollars per second",

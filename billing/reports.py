@@ -1,4 +1,4 @@
-"""Usage of one account in one month: in all, by model, by day, by token. Integer sums of what was written, nothing else.
+"""Usage of one account in one month: in all, by model, by day, by token. Integer sums of what was written.
 
 A period is `YYYY-MM` of UTC, as usage records have it, so that each table adds up to the same total.
 """

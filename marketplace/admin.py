@@ -68,8 +68,8 @@ class ReportAdmin(ReadOnlyAdmin):
 
 
 _HIDING = (
-    "Nobody but the owner sees the model, nobody can run it, and what runs of it is canceled free of charge. The owner reads "
-    "your reason. All open reports about it are closed."
+    "Nobody but the owner sees the model, nobody can run it, and what runs of it is canceled free of charge. The owner "
+    "reads your reason. All open reports about it are closed."
 )
 
 

@@ -48,7 +48,7 @@ def models_in(collection: Collection) -> QuerySet[Model]:
 
 
 def find_showcase() -> Example | None:
-    """A run to show on the home page: of a featured model if there is one, else of the most run; its `model` is loaded."""
+    """A run to show on the home page, its `model` loaded: of a featured model if there is one, else of the most run."""
     candidates = (
         lookup.public_models()
         .filter(examples__isnull=False)

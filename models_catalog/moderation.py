@@ -1,7 +1,7 @@
 """Reports about models, and what operators decide: dismiss, hide, restore.
 
-Each decision and its audit entry are one transaction. Hiding here only hides; stopping what runs is a flow across rooms,
-`marketplace.takedown`.
+Each decision and its audit entry are one transaction. Hiding here only hides; stopping what runs is a flow across
+rooms, `marketplace.takedown`.
 """
 
 from django.db import transaction

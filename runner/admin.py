@@ -1,4 +1,4 @@
-"""Running in the operators' console: hosts, instances, predictions, builds. Inputs and outputs of other people are not shown."""
+"""Running in the operators' console: hosts, instances, predictions, builds; not people's inputs and outputs."""
 
 from typing import Any, ClassVar
 
@@ -13,7 +13,8 @@ from runner import hosts, interventions
 from runner.models import Build, Host, Instance, Prediction
 
 _STATE_COLOURS = {
-    "online": "success", "ready": "success", "busy": "info", "succeeded": "success", "processing": "info", "running": "info",
+    "online": "success", "ready": "success", "busy": "info",
+    "succeeded": "success", "processing": "info", "running": "info",
     "cordoned": "warning", "draining": "warning", "starting": "warning", "setup": "warning", "queued": "warning",
     "lost": "danger", "failed": "danger",
 }  # fmt: skip
@@ -40,9 +41,8 @@ class HostAdmin(ReadOnlyAdmin):
     @action(description="Cordon…", url_path="cordon", icon="front_hand")
     def cordon(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask why, then cordon."""
-        return self._set_cordon(
-            request, object_id, True, "Cordon {}", "No new instances start on {}. What runs there goes on until it is done."
-        )
+        effect = "No new instances start on {}. What runs there goes on until it is done."
+        return self._set_cordon(request, object_id, True, "Cordon {}", effect)
 
     @action(description="Uncordon…", url_path="uncordon", icon="check_circle")
     def uncordon(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -93,8 +93,8 @@ class InstanceAdmin(ReadOnlyAdmin):
             request,
             object_id,
             title="Stop instance {}",
-            effect="The runner stops this instance now. What it is running goes back to the queue, and another instance may "
-            "start where there is work.",
+            effect="The runner stops this instance now. What it is running goes back to the queue, and another "
+            "instance may start where there is work.",
             done="The runner was asked to stop {}.",
             verb=lambda instance, reason: interventions.stop_instance(_operator(request), instance, reason=reason),
         )

@@ -11,7 +11,7 @@ from runner.states import INSTANCE_ENDED
 
 
 def stop_instance(actor: User, instance: Instance, *, reason: str) -> None:
-    """Ask the runner to stop an instance; what it was running goes back to the queue. Raises Conflict if it has ended."""
+    """Ask the runner to stop an instance; what it was running is queued again. Raises Conflict if it has ended."""
     with transaction.atomic():
         live = Instance.objects.select_for_update(of=("self",)).exclude(state__in=INSTANCE_ENDED)
         if not live.filter(pk=instance.pk).exists():

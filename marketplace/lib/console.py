@@ -1,7 +1,7 @@
 """Base of every page of the operators' console: staff read everything and write only through verbs that take a reason.
 
-Nothing is changed by saving a form of columns: `ReadOnlyAdmin` shows rows, and `with_reason` asks why before it calls a verb,
-in a transaction, so that what was done and its audit entry are one.
+Nothing is changed by saving a form of columns: `ReadOnlyAdmin` shows rows, and `with_reason` asks why before it calls a
+verb, in a transaction, so that what was done and its audit entry are one.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin
@@ -91,7 +91,7 @@ class StaffAdmin(ModelAdmin):
         """
         row = self.get_object(request, object_id)
         if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            raise Http404
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:

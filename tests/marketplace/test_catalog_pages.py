@@ -15,7 +15,8 @@ LISTS = ["/", "/explore", "/search?q=secret", "/collections/letters", "/alice"]
 
 def publish(person: Person, name: str, **columns: Any) -> Model:
     """A model with a version that can run."""
-    return VersionFactory(model__account=person.account, model__name=name, **{f"model__{k}": v for k, v in columns.items()}).model
+    given = {f"model__{column}": value for column, value in columns.items()}
+    return VersionFactory(model__account=person.account, model__name=name, **given).model
 
 
 @pytest.fixture
@@ -70,7 +71,9 @@ def test_explore_shows_each_model_once_over_its_pages(alice_at_home: Person, vis
         assert len(seen) == len(set(seen)) == 30
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "!!!", "OTl-MQ", "bm9ib2R5fjE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5fjE", "\u2603"])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "!!!", "OTl-MQ", "bm9ib2R5fjE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5fjE", "\u2603"]
+)
 def test_a_cursor_that_makes_no_sense_is_no_error(alice_at_home: Person, visitor: Client, cursor: str) -> None:
     for sort in ("popular", "newest"):
         assert visitor.get("/explore", {"sort": sort, "cursor": cursor}).status_code == 200
@@ -116,7 +119,9 @@ def test_lists_take_the_same_few_queries_for_any_number_of_models(
         assert visitor.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/nobody", "/collections/none", "/nobody/nothing", "/nobody/nothing/report", "/admin2/x/y/z"])
+@pytest.mark.parametrize(
+    "path", ["/nobody", "/collections/none", "/nobody/nothing", "/nobody/nothing/report", "/admin2/x/y/z"]
+)
 def test_missing_pages_offer_a_search_and_tell_nothing(visitor: Client, path: str) -> None:
     page = visitor.get(path)
     assert page.status_code == 404

@@ -21,7 +21,8 @@ from tests.plugins.people import Person
 from tests.runner.factories import end, make_prediction
 
 KINDS = [
-    Account, ApiToken, AuditEntry, Build, Collection, Host, Instance, Model, Prediction, Price, Report, UsageRecord, User,
+    Account, ApiToken, AuditEntry, Build, Collection, Host, Instance, Model, Prediction, Price, Report, UsageRecord,
+    User,
 ]  # fmt: skip
 SECRET = "do-not-show-this"
 
@@ -69,13 +70,17 @@ def test_each_kinds_list_and_detail_render_without_secrets(everything: Model, ol
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_lists_take_no_query_per_row(everything: Model, olga: Person, django_assert_max_num_queries: Any, kind: Any) -> None:
+def test_lists_take_no_query_per_row(
+    everything: Model, olga: Person, django_assert_max_num_queries: Any, kind: Any
+) -> None:
     with django_assert_max_num_queries(10):
         olga.get(list_of(kind))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_nothing_can_be_deleted_and_only_prices_and_collections_added(everything: Model, olga: Person, kind: Any) -> None:
+def test_nothing_can_be_deleted_and_only_prices_and_collections_added(
+    everything: Model, olga: Person, kind: Any
+) -> None:
     row = kind.objects.first()
     assert olga.post(page_of(row, "delete"), {"post": "yes"}).status_code == 403
     olga.post(list_of(kind), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
@@ -132,7 +137,9 @@ WRITES: list[tuple[Any, str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "action", "is_done", "recorded"), WRITES, ids=[f"{w[0].__name__}-{w[1]}" for w in WRITES])
+@pytest.mark.parametrize(
+    ("kind", "action", "is_done", "recorded"), WRITES, ids=[f"{kind.__name__}-{action}" for kind, action, *_ in WRITES]
+)
 def test_each_write_asks_why_and_is_recorded(
     everything: Model,
     olga: Person,

@@ -1,7 +1,7 @@
-"""Browsers of the people that pages are tested with: `alice` owns, `stranger` must see nothing of hers, `olga` operates.
+"""Browsers of the people that pages are tested with: Alice owns, a stranger must see nothing of hers, Olga operates.
 
-Signed in already. They share the test's transaction, so nothing they do outlives it. Imports of ours are inside: plugins
-are loaded before Django is.
+Signed in already. They share the test's transaction, so nothing they do outlives it. Imports of ours are inside:
+plugins are loaded before Django is.
 """
 
 from dataclasses import dataclass
