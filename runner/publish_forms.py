@@ -59,7 +59,7 @@ class PublishForm(forms.Form):
     @property
     def is_new_model(self) -> bool:
         """Does the caller want one made?"""
-        return bool(self.cleaned_data.get("target", NEW) == NEW)
+        return bool(self.cleaned_data.get("target") == NEW)
 
     def new_model(self) -> NewModel:
         """As the members say."""
