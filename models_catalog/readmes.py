@@ -13,8 +13,11 @@ from markdown_it import MarkdownIt
 
 _MOST_CHARACTERS = 200_000
 _TAGS = frozenset(
-    "a b blockquote br code dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i kbd li ol p pre s samp span strong sub "
-    "summary sup table tbody td th thead tr ul".split()
+    [
+        *("a", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "hr", "i", "kbd"),
+        *("li", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "s", "samp", "span", "strong", "sub"),
+        *("summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    ]
 )
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "td": {"align"}, "th": {"align"}, "code": {"class"}} | {
     f"h{level}": {"id"} for level in range(1, 7)

@@ -92,8 +92,9 @@ class PredictionConsumer(AsyncJsonWebsocketConsumer):
         panel = await dbthreads.run(run_panels.load_panel, self.prediction_id)
         if panel is None:
             return {"kind": "quiet"}
-        stage = 1 if panel.prediction.status == Status.PROCESSING else 0
-        return {"kind": kind, "state": panel.prediction.status, "status": run_panels.render_status(panel), "next": stage}
+        state = panel.prediction.status
+        stage = 1 if state == Status.PROCESSING else 0
+        return {"kind": kind, "state": state, "status": run_panels.render_status(panel), "next": stage}
 
     def _output(self, event: Event) -> dict[str, Any]:
         message = {"kind": "output", "at": event.at, "next": event.at + len(event.items)}

@@ -1,20 +1,20 @@
 """Outputs and inputs as people see them: which renderer fits each value, and addresses that work on this page.
 
-A value becomes `Part`s: text, image, audio, video, file, value or json. Only files that we store, or that are in the value
-itself (`data:`), are shown in place; others are links, because a picture's address tells its server who looks.
+A value becomes `Part`s: text, image, audio, video, file, link, value or json. Only files that we store, or that are in
+the value itself (`data:`), are shown in place; others are links: a picture's address tells its server who looks.
 Source: product-ux.md 3.3 (output table).
 """
 
 import json
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
-from models_catalog.schemas import Document, OutputKind, output_kind
+from models_catalog.schemas import Document, OutputKind, form_fields, output_kind
 
 _SHOWN_IN_PLACE = {"image": "image", "audio": "audio", "video": "video"}
 _FILE_KINDS = frozenset({OutputKind.FILE, OutputKind.FILES, OutputKind.FILE_ITERATOR})
@@ -52,7 +52,8 @@ def show_output(schema: Document, output: Any) -> ShownOutput:
         return ShownOutput((), False, is_list, "")
     items = output if is_list else [output]
     parts = [part for item in items for part in show_value(item, is_file=kind in _FILE_KINDS)]
-    raw = "" if len(parts) == 1 and parts[0].kind != "json" else as_json(output)
+    says_it_all = not is_list and parts and parts[0].kind in ("json", "text", "value")
+    raw = "" if says_it_all or len(parts) < 2 else as_json(output)
     return ShownOutput(tuple(parts), False, is_list, raw)
 
 
@@ -92,7 +93,7 @@ def is_ours(text: str) -> bool:
 def file_part(url: str, name: str = "") -> Part:
     """A file by its address: shown in place if it is ours and of a kind that browsers show."""
     if url[:5].lower() == "data:":
-        content_type = url[5:300].split(",")[0].split(";")[0].lower()
+        content_type = url[5:300].partition(",")[0].partition(";")[0].lower()
         name = name or "file" + (mimetypes.guess_extension(content_type) or "")
         shown = url
     else:
@@ -103,6 +104,12 @@ def file_part(url: str, name: str = "") -> Part:
         return Part("link", url=shown if shown.startswith(("http://", "https://")) else "", name=url[:200])
     kind = _SHOWN_IN_PLACE.get(content_type.partition("/")[0], "file")
     return Part(kind, url=shown, name=name[:200])
+
+
+def in_form_order(schema: Document, value: Mapping[str, Any]) -> dict[str, Any]:
+    """An input as its form asks for it (the database keeps no order); members that the form lacks come last."""
+    names = [field.name for field in form_fields(schema) if field.name in value]
+    return {name: value[name] for name in [*names, *(name for name in value if name not in names)]}
 
 
 def as_json(value: Any) -> str:

@@ -17,7 +17,7 @@ _MARK = "\x00secret:"  # no JSON text contains it unescaped, so it can be found 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is called. version_id "": an official model, called by name. is_iterator: its output comes piece by piece."""
+    """What is called. version_id "": an official model, called by name. is_iterator: output comes piece by piece."""
 
     base_url: str
     model_name: str
@@ -116,13 +116,13 @@ def _indented(text: str, prefix: str) -> str:
 
 
 def _python_literal(value: Any, indent: str) -> str:
+    deeper = indent + "    "
     match value:
         case dict() if value:
-            inner = "".join(f"{indent}    {json.dumps(k, ensure_ascii=False)}: {_python_literal(v, indent + '    ')},\n" for k, v in value.items())
-            return "{\n" + inner + indent + "}"
+            inner = [f"{_python_literal(key, deeper)}: {_python_literal(item, deeper)}" for key, item in value.items()]
+            return "{\n" + "".join(f"{deeper}{line},\n" for line in inner) + indent + "}"
         case list() if value:
-            inner = "".join(f"{indent}    {_python_literal(item, indent + '    ')},\n" for item in value)
-            return "[\n" + inner + indent + "]"
+            return "[\n" + "".join(f"{deeper}{_python_literal(item, deeper)},\n" for item in value) + indent + "]"
         case str():
             return json.dumps(value, ensure_ascii=False)
     return repr(value)

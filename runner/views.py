@@ -20,13 +20,13 @@ from accounts.authentication import session_caller
 from billing.models import UsageRecord
 from marketplace.lib import dbthreads
 from marketplace.lib.problems import Unauthenticated
-from models_catalog.schemas import form_fields
+from models_catalog.schemas import REDACTED, form_fields
 from runner import api_predictions, files, predictions, snippets
 from runner.documents import prediction_document
 from runner.input_files import find_upload
 from runner.models import Prediction, StoredFile
 from runner.run_panels import panel_of, steps_of
-from runner.shown_values import Part, as_json, show_value
+from runner.shown_values import Part, as_json, in_form_order, show_value
 from runner.states import Status
 
 PAGE_SIZE = 30
@@ -49,17 +49,18 @@ def prediction_page(request: HttpRequest, prediction_id: str) -> HttpResponse:
     prediction = predictions.get_prediction(caller, prediction_id)
     schema = prediction.version.openapi_schema
     secrets = [field.name for field in form_fields(schema) if field.is_secret]
+    value = in_form_order(schema, prediction.input)
     context = {
         "prediction": prediction,
         "has_secrets": any(name in prediction.input for name in secrets),
         "panel": panel_of(prediction, schema),
         "inputs": shown_inputs(caller, prediction),
-        "input_json": as_json(prediction.input),
+        "input_json": as_json(value),
         "steps": steps_of(prediction),
         "metrics": {name: value for name, value in prediction.metrics.items() if not name.endswith("_time")},
         "snippets": snippets.snippets(
             snippets.target_of(schema, prediction.model_name, prediction.version_id),
-            prediction.input,
+            value,
             secrets,
         ),
     }
@@ -67,19 +68,16 @@ def prediction_page(request: HttpRequest, prediction_id: str) -> HttpResponse:
 
 
 def shown_inputs(caller: Caller, prediction: Prediction) -> list[ShownInput]:
-    """The input in the form's order, uploads as links that work for an hour; members the form lacks come last."""
-    labels = {field.name: field for field in form_fields(prediction.version.openapi_schema)}
-    names = [name for name in labels if name in prediction.input]
-    names += [name for name in prediction.input if name not in labels]
-    return [
-        ShownInput(name, labels[name].label if name in labels else name, _input_parts(caller, prediction.input[name]))
-        for name in names
-    ]
+    """The input in the form's order, uploads as links that work for an hour."""
+    schema = prediction.version.openapi_schema
+    labels = {field.name: field.label for field in form_fields(schema)}
+    value = in_form_order(schema, prediction.input)
+    return [ShownInput(name, labels.get(name, name), _input_parts(caller, item)) for name, item in value.items()]
 
 
 def _input_parts(caller: Caller, value: Any) -> list[Part]:
     values = value if isinstance(value, list) and all(isinstance(item, str) for item in value) else [value]
-    parts = []
+    parts: list[Part] = []
     for item in values:
         upload = find_upload(caller, item) if isinstance(item, str) else None
         parts += show_value(_link(caller, upload), name=upload.name) if upload else show_value(item)
@@ -148,9 +146,10 @@ def _amounts(caller: Caller, rows: list[Prediction]) -> dict[str, int]:
 
 
 def _summary(prediction: Prediction) -> str:
-    """The first text of the input, for a line of a table."""
-    texts = (value for value in prediction.input.values() if isinstance(value, str))
-    return next((" ".join(text[:300].split()) for text in texts if not text.startswith("data:")), "")
+    """The longest text of the input, which is most often what was asked, for a line of a table."""
+    texts = [value for value in prediction.input.values() if isinstance(value, str) and value != REDACTED]
+    longest = max((text for text in texts if not text.startswith("data:")), key=len, default="")
+    return " ".join(longest[:300].split())
 
 
 @require_POST

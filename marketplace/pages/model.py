@@ -17,8 +17,8 @@ from models_catalog import lookup, readmes
 from models_catalog.models import Example, Model, Version
 from models_catalog.schemas import Document, form_fields
 from models_catalog.schemas.documents import component
+from runner.bound_fields import bind
 from runner.shown_values import as_json, show_output, show_value
-from runner.snippets import snippets, target_of
 
 
 @require_safe
@@ -39,12 +39,10 @@ def api_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     context = head(caller, model, "api")
     if model.latest_version is not None:
         schema = model.latest_version.openapi_schema
-        fields = form_fields(schema)
         value = playground.sample_input(schema, model.examples.first())
-        secrets = [field.name for field in fields if field.is_secret]
         context |= {
-            "fields": fields,
-            "snippets": snippets(target_of(schema, model.full_name, model.latest_version.pk), value, secrets),
+            "form": bind(schema, {}),
+            "snippets": playground.programs(model, model.latest_version, value),
             "output_schema": as_json(component(schema, "Output")),
             "input_schema": as_json(component(schema, "Input")),
         }
@@ -57,7 +55,8 @@ def examples_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     caller, model = _model(request, owner, name)
     schema = model.latest_version.openapi_schema if model.latest_version else {}
     examples = [_shown_example(example, schema) for example in model.examples.all()[:50]]
-    return render(request, "models_catalog/model_examples.html", {**head(caller, model, "examples"), "examples": examples})
+    context = {**head(caller, model, "examples"), "examples": examples}
+    return render(request, "models_catalog/model_examples.html", context)
 
 
 @require_safe

@@ -1,7 +1,7 @@
 """Running a model from its page: what the form shows, and the endpoints that its script calls.
 
-A form posts to the same address with and without a script; the script asks for JSON. What is typed is judged by `check`,
-which also writes the programs, so that there is one reading of forms and one set of messages.
+A form posts to the same address with and without a script; the script asks for JSON. What is typed is judged by
+`check`, which also writes the programs, so that there is one reading of forms and one set of messages.
 Source: product-ux.md 3.3.
 """
 
@@ -29,8 +29,8 @@ from runner.forms import PREFIX, input_from_form
 from runner.models import Prediction
 from runner.predictions import NewPrediction
 from runner.run_panels import RunPanel, panel_of
-from runner.shown_values import ShownOutput, as_json, show_output
-from runner.snippets import snippets, target_of
+from runner.shown_values import ShownOutput, as_json, in_form_order, show_output
+from runner.snippets import Snippet, snippets, target_of
 from runner.views import wants_json
 
 
@@ -52,11 +52,12 @@ def filled(caller: Caller | None, model: Model, query: QueryDict) -> Filled:
     Raises NotFound for what is not there to see.
     """
     assert model.latest_version is not None
+    version_id = query.get("version", "")
     if prediction_id := query.get("prediction"):
         prediction = _own_prediction(caller, model, prediction_id)
         panel = panel_of(prediction, prediction.version.openapi_schema)
         return Filled(model, prediction.version, prediction.input, panel=panel)
-    version = lookup.get_version(model, query["version"]) if query.get("version") else model.latest_version
+    version = lookup.get_version(model, version_id) if version_id else model.latest_version
     if example_id := query.get("example"):
         example: Example | None = model.examples.filter(prediction_id=example_id).first()
         if example is None:
@@ -87,7 +88,7 @@ def context(shown: Filled, *, follow_path: str) -> dict[str, Any]:
         "form": bind(schema, shown.value, shown.invalid),
         "panel": shown.panel,
         "example": shown.example,
-        "snippets": _snippets(shown.model, shown.version, sample_input(schema, None) | shown.value),
+        "snippets": programs(shown.model, shown.version, sample_input(schema, None) | shown.value),
         "follow_path": follow_path,
     }
 
@@ -99,7 +100,7 @@ def sample_input(schema: Document, example: Example | None) -> dict[str, Any]:
     stand_ins: dict[str, Any] = {"string": "…", "integer": 1, "number": 1.0, "boolean": True, "array": [], "object": {}}
     found = {}
     for field in form_fields(schema):
-        if field.has_default and field.default is not None:
+        if field.has_default and field.default not in (None, ""):
             found[field.name] = field.default
         elif field.required:
             found[field.name] = "https://…" if field.kind is FieldKind.FILE else stand_ins.get(field.type, "…")
@@ -107,14 +108,16 @@ def sample_input(schema: Document, example: Example | None) -> dict[str, Any]:
     return found
 
 
-def _snippets(model: Model, version: Version, value: Mapping[str, Any]) -> list[Any]:
+def programs(model: Model, version: Version, value: Mapping[str, Any]) -> list[Snippet]:
+    """The same prediction as code, secrets left out."""
     secrets = [field.name for field in form_fields(version.openapi_schema) if field.is_secret]
-    return snippets(target_of(version.openapi_schema, model.full_name, version.pk), value, secrets)
+    ordered = in_form_order(version.openapi_schema, value)
+    return snippets(target_of(version.openapi_schema, model.full_name, version.pk), ordered, secrets)
 
 
 @require_POST
 def create_prediction(request: HttpRequest) -> HttpResponse:
-    """Run what the form says. A script gets the panel, a browser the prediction's page, or the form with its mistakes."""
+    """Run what the form says. Scripts get the panel; browsers the prediction's page, or the form with its mistakes."""
     caller = session_caller(request)
     if caller is None:
         raise Unauthenticated("Sign in to run models")
@@ -194,8 +197,8 @@ def check(request: HttpRequest) -> HttpResponse:
     except InputInvalid as problem:
         invalid = problem.fields
     shown = schemas.redact(schema, value)
-    programs = {one.language: one.text for one in _snippets(version.model, version, value)}
-    return JsonResponse({**_mistakes(bind(schema, value, invalid)), "json": as_json(shown), "snippets": programs})
+    code = {one.language: one.text for one in programs(version.model, version, value)}
+    return JsonResponse({**_mistakes(bind(schema, value, invalid)), "json": as_json(shown), "snippets": code})
 
 
 def _problems(version: Version, value: dict[str, Any]) -> list[Any]:
@@ -228,7 +231,7 @@ def _store_all(caller: Caller, request: HttpRequest) -> dict[str, list[str]]:
     return {name: [_store(caller, upload) for upload in uploads if upload.size] for name, uploads in named.items()}
 
 
-def _store(caller: Caller, upload: UploadedFile) -> str:
+def _store(caller: Caller, upload: "UploadedFile[bytes]") -> str:
     kind = upload.content_type or "application/octet-stream"
     return files.upload_url(
         files.store_upload(caller, upload, name=upload.name or "file", content_type=kind, metadata={})

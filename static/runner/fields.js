@@ -28,7 +28,7 @@ function step(event, box) {
 
 function bindRows(rows) {
   const add = rows.querySelector("[data-add-row]");
-  const blank = rows.querySelector(".rows-item:last-of-type").cloneNode(true);
+  const blank = [...rows.querySelectorAll(".rows-item")].at(-1).cloneNode(true);
   for (const button of rows.querySelectorAll("[data-remove-row]")) button.hidden = false;
   const addRow = (value) => {
     const row = blank.cloneNode(true);
