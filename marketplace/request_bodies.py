@@ -23,7 +23,7 @@ class TooLarge(Exception):
 
 
 def limit_of(path: str) -> int:
-    """Bytes that a body to this path may have."""
+    """Bytes that a body to this path may have. Archives are sent to pages, and to `…/versions` of the API."""
     if path == "/v1/files":
         return int(settings.FILE_UPLOAD_LIMIT_BYTES) + _ENVELOPE_BYTES
     if path.startswith("/v1/") and not _ARCHIVES.fullmatch(path):
