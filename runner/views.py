@@ -21,7 +21,7 @@ from billing.models import UsageRecord
 from marketplace.lib import dbthreads
 from marketplace.lib.problems import Unauthenticated
 from models_catalog.schemas import REDACTED, form_fields
-from runner import api_predictions, files, predictions, snippets
+from runner import api_predictions, files, predictions, snippets, usage_filters
 from runner.documents import prediction_document
 from runner.input_files import find_upload
 from runner.models import Prediction, StoredFile
@@ -95,7 +95,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     caller = _caller(request)
     everything = predictions.list_predictions(caller)
     status, model = request.GET.get("status", ""), request.GET.get("model", "").strip()
-    chosen = everything
+    usage = usage_filters.narrowed(everything, request.GET)
+    chosen = usage.predictions
     if status in Status.values:
         chosen = chosen.filter(status=status)
     if model:
@@ -109,7 +110,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "status": status,
         "model": model,
         "statuses": Status.choices,
-        "is_filtered": bool(status or model),
+        "usage": usage,
+        "is_filtered": bool(status or model or usage.query),
         "models": list(everything.order_by("model_name").values_list("model_name", flat=True).distinct()[:50]),
     }
     return render(request, "runner/dashboard.html", context)
