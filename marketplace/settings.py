@@ -248,7 +248,7 @@ TOKEN_CACHE_SECONDS: float = env.float("TOKEN_CACHE_SECONDS", default=5.0)
 
 # --- Publishing ---------------------------------------------------------------------------------------------------
 
-ARCHIVE_MAX_BYTES: int = env.int("ARCHIVE_MAX_BYTES", default=200 * 1024 * 1024)
+ARCHIVE_MAX_BYTES: int = env.int("ARCHIVE_MAX_BYTES", default=200_000_000)
 BUILD_TIMEOUT_SECONDS: int = env.int("BUILD_TIMEOUT_SECONDS", default=1800)  # of each of its steps
 ENVIRONMENTS_DIR = VAR_DIR / "environments"  # one folder per version: its virtual environment and source
 # Downloaded packages, shared by all environments: on the same file system, they are linked and take no extra room.

@@ -3,7 +3,7 @@ versions come from its image registry.  Source: replicate-api.md 6.5, 1.8.
 """
 
 import tempfile
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.access import Caller
 from marketplace.lib.problems import FieldError, NotFound, PayloadTooLarge, ValidationFailed
 from marketplace.lib.timestamps import timestamp
 from models_catalog import publishing
@@ -45,11 +46,12 @@ class VersionList(CatalogVersionList):
 
     def post(self, request: Request, owner: str, name: str) -> Response:
         """Submit a version: a zip or tar.gz of the model's folder, as the part `archive` or as the body itself."""
-        model = publishing.get_own_model(request.user, owner, name)
-        archive = request.data.get("archive")
+        caller = cast(Caller, request.user)
+        model = publishing.get_own_model(caller, owner, name)
+        archive = cast(dict[str, Any], request.data).get("archive")
         if not isinstance(archive, UploadedFile | tempfile.SpooledTemporaryFile):
             raise ValidationFailed([FieldError("/archive", "Send a zip or tar.gz of the model's folder.")])
-        version = publishing.submit_version(request.user, model, archive)  # type: ignore[arg-type] # both are IO[bytes]
+        version = publishing.submit_version(caller, model, archive)
         return Response(submitted_document(version), status=201)
 
     def get_parsers(self) -> list[Any]:
@@ -62,7 +64,7 @@ class VersionBuild(APIView):
 
     def get(self, request: Request, owner: str, name: str, version_id: str) -> Response:
         """Get a version's newest build, with its log. For the model's owner."""
-        model = publishing.get_own_model(request.user, owner, name)
+        model = publishing.get_own_model(cast(Caller, request.user), owner, name)
         version = model.versions.filter(pk=version_id.lower()).first()
         build = version.builds.first() if version else None
         if version is None or build is None:

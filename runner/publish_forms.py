@@ -12,7 +12,8 @@ from models_catalog.model_fields import NewModel
 from models_catalog.models import Model
 from runner.models import Hardware, Host
 
-NEW = ""  # the target that is a new model
+NEW = "+"  # the target that is a new model; no model can be called so
+_OF_A_NEW_MODEL = ("name", "description", "visibility", "hardware")
 ARCHIVE_HELP = (
     "A zip or tar.gz of the folder with your cog.yaml, at most {megabytes:g} MB, without links. "
     "Leave virtual environments and .git out."
@@ -22,13 +23,12 @@ ARCHIVE_HELP = (
 class PublishForm(forms.Form):
     """`target`: one of the caller's models by name, or NEW, for which the members after it count.
 
-    They are required then only, so `clean` says so and not the fields.
+    What is wrong with them is forgotten for another target.
     """
 
-    target = forms.ChoiceField(label="Model", required=False)
+    target = forms.ChoiceField(label="Model")
     name = forms.CharField(
         label="Name",
-        required=False,
         max_length=model_fields.NAME_LENGTH,
         help_text="Lower-case letters, digits and hyphens. It becomes the model's address.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
@@ -38,12 +38,11 @@ class PublishForm(forms.Form):
     )
     visibility = forms.ChoiceField(
         label="Who may see it",
-        required=False,
         choices=[("public", "Everybody"), ("private", "Only you")],
         initial="public",
         widget=forms.RadioSelect,
     )
-    hardware = forms.ChoiceField(label="Hardware", required=False, help_text="What one second of a run costs.")
+    hardware = forms.ChoiceField(label="Hardware", help_text="What one second of a run costs.")
     archive = forms.FileField(label="Archive", required=False, allow_empty_file=False)
     kept_archive = forms.CharField(required=False, max_length=26, widget=forms.HiddenInput)
 
@@ -79,6 +78,9 @@ class PublishForm(forms.Form):
             skus = [sku for sku, _ in self.fields["hardware"].choices]  # type: ignore[attr-defined]
             for error in model_fields.mistakes(self.new_model(), hardware_skus=skus):
                 self.add_mistake(error.pointer.strip("/"), error.detail)
+        elif "target" in cleaned:
+            for name in _OF_A_NEW_MODEL:
+                self.errors.pop(name, None)
         if not cleaned.get("archive") and not cleaned.get("kept_archive") and "archive" not in self.errors:
             self.add_error("archive", "Choose an archive to publish.")
         return cleaned

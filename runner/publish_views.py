@@ -25,7 +25,7 @@ from runner import files
 from runner.build_streams import ENDED
 from runner.models import StoredFile
 from runner.publish_folders import hardware_skus
-from runner.publish_forms import ARCHIVE_HELP, PublishForm
+from runner.publish_forms import ARCHIVE_HELP, NEW, PublishForm
 
 
 @never_cache
@@ -35,7 +35,7 @@ def publish(request: HttpRequest) -> HttpResponse:
     """Ask for an archive and its model; a good one leads to the page of its build."""
     caller = _caller(request)
     if request.method == "GET":
-        return _render(request, PublishForm(caller, initial={"target": request.GET.get("model", "")}), None)
+        return _render(request, PublishForm(caller, initial={"target": request.GET.get("model") or NEW}), None)
     form = PublishForm(caller, request.POST, request.FILES)
     kept = _find_kept(caller, request.POST.get("kept_archive", ""))
     if form.is_valid():

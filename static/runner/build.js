@@ -27,7 +27,9 @@ async function refreshStatus() {
   const answer = await fetch(window.location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.querySelector("#build-status").replaceWith(page.querySelector("#build-status"));
+  for (const part of ["#build-status", "#version-facts"]) {
+    document.querySelector(part).replaceWith(page.querySelector(part));
+  }
 }
 
 function connect() {

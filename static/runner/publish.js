@@ -7,7 +7,7 @@ const chosen = document.querySelector("#archive-chosen");
 const button = document.querySelector("#publish-button");
 
 function showTarget() {
-  document.querySelector("#new-model").hidden = target.value !== "";
+  document.querySelector("#new-model").hidden = target.value !== "+";
 }
 
 function showChosen() {

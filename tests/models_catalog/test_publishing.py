@@ -103,7 +103,8 @@ def test_an_account_may_have_only_so_many_models(caller, model, monkeypatch):
 
 def test_null_clears_a_text_and_unknown_members_are_left_alone(caller, model):
     Model.objects.filter(pk=model.pk).update(description="old", readme="kept")
-    publishing.update_model(caller, model, parse_changes({"description": None, "name": "other", "visibility": "private"}))
+    changes = parse_changes({"description": None, "name": "other", "visibility": "private"})
+    publishing.update_model(caller, model, changes)
     model.refresh_from_db()
     assert (model.description, model.readme, model.name, model.visibility) == ("", "kept", "echo", "public")
 
@@ -197,7 +198,7 @@ def test_hostile_archives_are_refused_in_words(caller, model, archive, words):
 
 def test_a_too_large_archive_is_refused_before_it_is_opened(caller, model, settings):
     settings.ARCHIVE_MAX_BYTES = 100
-    with pytest.raises(PayloadTooLarge, match="larger than 0.0001 MB"):
+    with pytest.raises(PayloadTooLarge, match=r"larger than 0\.0001 MB"):
         submit(caller, model)
 
 

@@ -69,12 +69,12 @@ def test_a_host_that_lacks_an_environment_makes_it_again_from_the_archive(alice,
 
 
 def test_what_the_model_prints_in_its_setup_is_in_the_log(alice):
-    setup = "    def setup(self) -> None:\n        print('looking for weights')\n        raise OSError('weights missing')\n"
+    setup = "    def setup(self) -> None:\n        print('looking for weights')\n        raise OSError('no weights')\n"
     files = project(predict__py=PREDICT.replace("    def run", f"{setup}\n    def run"))
     version = submit_files(alice, files)
     done = build(version)
     assert (done.status, version.status) == ("failed", "failed")
-    assert done.error.startswith("The model's set-up failed: OSError: weights missing")
+    assert done.error.startswith("The model's set-up failed: OSError: no weights")
     assert "looking for weights" in done.log
 
 

