@@ -1,0 +1,82 @@
+# Everything a person working on Modelyard types. The virtual environment is made by the first target that needs it.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# The first that works and is new enough. The sample models want 3.11 itself.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BASE := $(VENV)/.base-installed
+DEV := $(VENV)/.dev-installed
+NODE_DIR := tests/contract/node
+NODE := $(NODE_DIR)/node_modules/.package-lock.json
+PYTEST := $(PY) -m pytest
+# These start whole sites or kill processes: one after the other, when the others are done.
+ALONE := chaos or slow or browser or contract
+COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+	--python-version 3.11 pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-quick lint fmt types bench bench-peers requirements clean
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(BASE)  ## Start the whole platform on http://localhost:8000 (PORT=…, VAR_DIR=…, SEED=0)
+	@exec $(PY) manage.py serve
+
+test: $(DEV) $(NODE)  ## All tests, or only T=tests/runner/test_states.py
+ifdef T
+	$(PYTEST) $(T)
+else
+	@$(MAKE) --no-print-directory test-quick
+	$(PYTEST) -m "$(ALONE)"
+endif
+
+test-quick: $(DEV)  ## Tests that may run side by side, on 2 processes
+	$(PYTEST) -n 2 --dist loadfile -m "not ($(ALONE))"
+
+lint: $(DEV)  ## Formatting, lint, imports between the rooms, types, migrations. Changes nothing
+	$(VENV)/bin/ruff format --check --quiet .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/mypy .
+	$(PY) -W ignore manage.py makemigrations --check --dry-run --settings tests.settings
+
+fmt: $(DEV)  ## Format the code, repair what lint can repair
+	$(VENV)/bin/ruff check --fix --exit-zero --quiet .
+	$(VENV)/bin/ruff format --quiet .
+
+types: $(DEV)  ## Types alone
+	$(VENV)/bin/mypy .
+
+bench: $(DEV)  ## Measure this site against coglet itself: ratios, written to docs/benchmarks.md
+	$(PY) -m tests.bench
+
+bench-peers: $(DEV)  ## The same, and against other servers, which it installs apart
+	$(PY) -m tests.bench --peers
+
+requirements: $(BASE)  ## Compile requirements/*.txt, with hashes, from pyproject.toml
+	$(COMPILE) -o requirements/base.txt
+	$(COMPILE) --extra dev -c requirements/base.txt -o requirements/dev.txt
+
+clean:  ## Remove what make made; keeps var/, where your data are
+	rm -rf $(VENV) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(BASE): requirements/base.txt | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(DEV): requirements/dev.txt $(BASE)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Without npm the tests of the Node client are left out, and the test run says so.
+$(NODE): $(NODE_DIR)/package.json $(NODE_DIR)/package-lock.json
+	@if command -v npm >/dev/null; then \
+		cd $(NODE_DIR) && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; \
+	else echo "npm is not installed: the tests of the Node client will be left out"; fi
