@@ -6,6 +6,7 @@ from django.urls import path, re_path
 from accounts.api import CurrentAccount, WebhookSecret
 from marketplace.lib.endpoints import endpoint, resource
 from marketplace.lib.problems import NotFound, problem_response
+from marketplace.pages.api_reference import openapi_document
 from models_catalog import api as catalog
 from runner import api_builds as builds
 from runner import api_predictions as predictions
@@ -40,6 +41,7 @@ urlpatterns = [
     path(f"{MODEL}/versions", resource(builds.VersionList)),
     path(f"{MODEL}/versions/<str:version_id>", resource(catalog.VersionDetail)),
     path(f"{MODEL}/versions/<str:version_id>/build", resource(builds.VersionBuild)),
+    path("openapi.json", endpoint(GET=openapi_document)),
     path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction)),
     path("predictions/<str:prediction_id>", endpoint(GET=predictions.read_prediction)),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),

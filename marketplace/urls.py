@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from marketplace import console
 from marketplace.health import health
 from marketplace.lib.endpoints import endpoint
-from marketplace.pages import catalog, model, playground, reports
+from marketplace.pages import api_reference, catalog, model, playground, reports
 from runner import publish_views
 from runner import views as runner_views
 from runner.api_files import output
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("files/<str:file_id>/<str:signature>/<str:name>", endpoint(GET=output), name="output_file"),
     path("health", health, name="health"),
+    path("docs/api", api_reference.api_reference, name="api_reference"),
     path("v1/", include("marketplace.api")),
     path("account/", include("accounts.urls")),
     path("account/", include("billing.urls")),

@@ -36,7 +36,7 @@ def test_run_waits_as_it_is_told(client, echo, wait):
 
 
 def test_run_survives_a_wait_that_is_too_short(client, slow):
-    assert client.run(slow, input={"seconds": 2}, wait=1) == "worked 2.0 s"
+    assert client.run(slow, input={"seconds": 2.5}, wait=1) == "worked 2.5 s"
 
 
 def test_run_raises_what_the_model_raised(client, fail):
@@ -136,7 +136,7 @@ def test_files_are_uploaded_listed_and_deleted(client):
     assert file.metadata == {"kind": "greeting"}
     assert file.id in [listed.id for listed in client.files.list()]
     assert client.files.get(file.id).checksums["sha256"].startswith("2cf24dba")
-    assert client.files.delete(file) is True
+    assert client.files.delete(file.id) is True
     with pytest.raises(ReplicateError, match="File not found"):
         client.files.get(file.id)
 

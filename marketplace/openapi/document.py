@@ -1,0 +1,114 @@
+"""Puts operations and schemas together into an OpenAPI 3.0 document, with what all operations share."""
+
+import re
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+
+from marketplace.openapi.operations import OPERATIONS, SEARCH, Operation
+from marketplace.openapi.schemas import SCHEMAS, TIME, ref
+
+_PROBLEMS = {
+    "400": "The request is malformed",
+    "401": "No token, or none that is known",
+    "402": "The account has no credit left",
+    "403": "Visible, but not yours to change",
+    "404": "Absent, or not visible to you",
+    "409": "The state of the resource forbids it",
+    "413": "Too large",
+    "422": "Body or input break the schema",
+}
+_TEXT = {"type": "string"}
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "Prefer": {"in": "header", "schema": _TEXT, "description": "`wait` or `wait=n`: hold the answer up to n (60) seconds"},
+    "Cancel-After": {"in": "header", "schema": _TEXT, "description": "Deadline, 5 s to 24 h: `30`, `90s`, `5m`, `1h30m`"},
+    "Last-Event-ID": {"in": "header", "schema": _TEXT, "description": "The id of the event that was seen last"},
+    "cursor": {"in": "query", "schema": _TEXT, "description": "From `next` or `previous` of a page"},
+    "created_after": {"in": "query", "schema": TIME, "description": "Created then or later"},
+    "created_before": {"in": "query", "schema": TIME, "description": "Created earlier"},
+    "source": {"in": "query", "schema": {"type": "string", "enum": ["web"]}, "description": "Only those made on the site"},
+    "sort_by": {
+        "in": "query",
+        "schema": {"type": "string", "enum": ["latest_version_created_at", "model_created_at"]},
+        "description": "What to sort by",
+    },
+    "sort_direction": {
+        "in": "query", "schema": {"type": "string", "enum": ["desc", "asc"]}, "description": "Newest or oldest first",
+    },
+    "owner": {"in": "query", "required": True, "schema": _TEXT, "description": "Of the file"},
+    "expiry": {"in": "query", "required": True, "schema": {"type": "integer"}, "description": "Unix seconds"},
+    "signature": {"in": "query", "required": True, "schema": _TEXT, "description": "Made by the platform"},
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole document. Made once: it depends on nothing but the code and the public address."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(f"/v1{operation.path}", {})[operation.method] = rendered(operation)
+    paths["/v1/models"]["x-query"] = rendered(SEARCH)
+    return {
+        "openapi": "3.0.3",
+        "info": {
+            "title": f"{settings.SITE_NAME} API",
+            "version": "1",
+            "description": "Run models with one call. Replicate's official clients work by changing the base URL.",
+        },
+        "servers": [{"url": settings.PUBLIC_URL}],
+        "security": [{"token": []}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer r8_…`"},
+            },
+        },
+    }
+
+
+def rendered(operation: Operation) -> dict[str, Any]:
+    """One operation as OpenAPI says it."""
+    members: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": _parameters(operation),
+        "responses": _responses(operation),
+    }
+    if operation.description:
+        members["description"] = operation.description
+    if operation.body is not None:
+        content = {operation.body_type: _content(operation.body, operation.body_example)}
+        members["requestBody"] = {"required": True, "content": content}
+    if not operation.needs_token:
+        members["security"] = []
+    return members
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    in_path = re.findall(r"{(\w+)}", operation.path)
+    of_path = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in in_path]
+    return of_path + [{"name": name, **_PARAMETERS[name]} for name in operation.parameters]
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for status, schema in operation.answer.items():
+        answers[status] = {"description": _SUCCESSES[status]}
+        if schema is not None:
+            answers[status]["content"] = {operation.answer_type: _content(schema, operation.answer_example)}
+    problem = {"application/problem+json": {"schema": ref("Problem")}}
+    statuses = sorted({*operation.errors, *(["401"] if operation.needs_token else [])})
+    return answers | {status: {"description": _PROBLEMS[status], "content": problem} for status in statuses}
+
+
+_SUCCESSES = {"200": "Done", "201": "Created", "202": "Still at work", "204": "Done, nothing to say"}
+
+
+def _content(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"schema": schema} if example is None else {"schema": schema, "example": example}
+
+

@@ -1,0 +1,224 @@
+"""What travels over the API: the named parts of the OpenAPI document.  Source: replicate-api.md 1.8, 2."""
+
+from typing import Any
+
+TIME = {"type": "string", "format": "date-time", "example": "2026-01-02T03:04:05.678901Z"}
+TEXT = {"type": "string"}
+LINK = {"type": "string", "format": "uri"}
+COUNT = {"type": "integer", "minimum": 0}
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, or null."""
+    return {**schema, "nullable": True}
+
+
+def ref(name: str) -> dict[str, Any]:
+    """A part by its name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def maybe(name: str) -> dict[str, Any]:
+    """A part by its name, or null."""
+    return {"allOf": [ref(name)], "nullable": True}
+
+
+def array(items: dict[str, Any]) -> dict[str, Any]:
+    """A list."""
+    return {"type": "array", "items": items}
+
+
+def record(properties: dict[str, Any], *, optional: str = "", **more: Any) -> dict[str, Any]:
+    """An object whose members are all there but those named in `optional` (by blanks)."""
+    required = [name for name in properties if name not in optional.split()]
+    return {"type": "object", "properties": properties, **({"required": required} if required else {}), **more}
+
+
+def page_of(name: str) -> dict[str, Any]:
+    """A page of a list."""
+    return record({"next": nullable(LINK), "previous": nullable(LINK), "results": array(ref(name))})
+
+
+_VERSION_ID = {"type": "string", "description": "64 hexadecimal characters, or `hidden` for an official model called by name"}
+_EVENTS = array({"type": "string", "enum": ["start", "output", "logs", "completed"]})
+_WEBHOOK = {**LINK, "description": "Where to send the prediction when it changes. Deliveries are signed."}
+_CREATION = {
+    "input": {"type": "object", "additionalProperties": True, "description": "What the model takes; see its schema."},
+    "webhook": _WEBHOOK,
+    "webhook_events_filter": {**_EVENTS, "description": "Which changes to tell of; without it `output` and `completed`."},
+    "stream": {"type": "boolean", "deprecated": True, "description": "Has no effect: models that can, stream."},
+}
+
+SCHEMAS: dict[str, Any] = {
+    "Problem": record(
+        {
+            "detail": {**TEXT, "description": "What is wrong, in words"},
+            "status": {"type": "integer"},
+            "title": TEXT,
+            "invalid_fields": array(record({"type": TEXT, "field": TEXT, "description": TEXT})),
+            "errors": array(record({"pointer": TEXT, "detail": TEXT}, optional="pointer")),
+        },
+        optional="title invalid_fields errors",
+        description="Every error has this form. `invalid_fields` come with a wrong input, `errors` with a wrong resource.",
+    ),
+    "Account": record(
+        {
+            "type": {"type": "string", "enum": ["user", "organization"]},
+            "username": TEXT,
+            "name": TEXT,
+            "github_url": nullable(LINK),
+            "avatar_url": nullable(LINK),
+        }
+    ),
+    "Prediction": record(
+        {
+            "id": TEXT,
+            "model": {**TEXT, "example": "nina/echo"},
+            "version": _VERSION_ID,
+            "input": {"type": "object", "additionalProperties": True},
+            "output": {"nullable": True, "description": "Any JSON; for iterators a list that grows while the model works"},
+            "logs": TEXT,
+            "error": nullable(TEXT),
+            "status": {
+                "type": "string",
+                "enum": ["starting", "processing", "succeeded", "failed", "canceled", "aborted"],
+            },
+            "source": {"type": "string", "enum": ["api", "web"]},
+            "data_removed": {"type": "boolean"},
+            "created_at": TIME,
+            "started_at": nullable(TIME),
+            "completed_at": nullable(TIME),
+            "metrics": {"type": "object", "additionalProperties": True},
+            "urls": record({"get": LINK, "cancel": LINK, "web": LINK, "stream": LINK}, optional="stream"),
+            "deadline": TIME,
+            "webhook": LINK,
+            "webhook_events_filter": _EVENTS,
+        },
+        optional="deadline webhook webhook_events_filter",
+    ),
+    "NewPrediction": record(
+        {
+            "version": {
+                **TEXT,
+                "description": "A version id, `owner/name:id`, or `owner/name` of an official model",
+            },
+            **_CREATION,
+        },
+        optional="webhook webhook_events_filter stream",
+        additionalProperties=False,
+    ),
+    "NewOfficialPrediction": record(
+        _CREATION, optional="webhook webhook_events_filter stream", additionalProperties=False
+    ),
+    "PredictionPage": page_of("Prediction"),
+    "Version": record(
+        {
+            "id": TEXT,
+            "created_at": TIME,
+            "cog_version": TEXT,
+            "openapi_schema": {"type": "object", "additionalProperties": True},
+        }
+    ),
+    "VersionPage": page_of("Version"),
+    "SubmittedVersion": record(
+        {
+            "id": TEXT,
+            "status": {"type": "string", "enum": ["submitted", "ready", "failed"]},
+            "created_at": TIME,
+            "build": maybe("Build"),
+        }
+    ),
+    "Build": record(
+        {
+            "id": TEXT,
+            "version": TEXT,
+            "status": {"type": "string", "enum": ["queued", "running", "succeeded", "failed"]},
+            "error": nullable(TEXT),
+            "log": TEXT,
+        },
+        optional="log",
+        additionalProperties=True,
+    ),
+    "Model": record(
+        {
+            "url": LINK,
+            "owner": TEXT,
+            "name": TEXT,
+            "description": nullable(TEXT),
+            "visibility": {"type": "string", "enum": ["public", "private"]},
+            "is_official": {"type": "boolean"},
+            "github_url": nullable(LINK),
+            "paper_url": nullable(LINK),
+            "license_url": nullable(LINK),
+            "weights_url": nullable(LINK),
+            "run_count": COUNT,
+            "cover_image_url": nullable(LINK),
+            "created_at": TIME,
+            "default_example": maybe("Prediction"),
+            "latest_version": maybe("Version"),
+        }
+    ),
+    "ModelPage": page_of("Model"),
+    "NewModel": record(
+        {
+            "owner": TEXT,
+            "name": {**TEXT, "maxLength": 100, "pattern": r"^[a-z0-9]+([._-][a-z0-9]+)*$"},
+            "visibility": {"type": "string", "enum": ["public", "private"]},
+            "hardware": {**TEXT, "description": "A SKU of `GET /hardware`"},
+            "description": nullable(TEXT),
+            "github_url": nullable(LINK),
+            "paper_url": nullable(LINK),
+            "license_url": nullable(LINK),
+            "cover_image_url": nullable(LINK),
+        },
+        optional="description github_url paper_url license_url cover_image_url",
+    ),
+    "ModelChanges": record(
+        {
+            "description": nullable(TEXT),
+            "readme": nullable(TEXT),
+            "github_url": nullable(LINK),
+            "paper_url": nullable(LINK),
+            "weights_url": nullable(LINK),
+            "license_url": nullable(LINK),
+        },
+        optional="description readme github_url paper_url weights_url license_url",
+    ),
+    "Collection": record({"name": TEXT, "slug": TEXT, "description": TEXT}),
+    "CollectionPage": page_of("Collection"),
+    "CollectionWithModels": record(
+        {
+            "name": TEXT,
+            "slug": TEXT,
+            "description": TEXT,
+            "full_description": nullable(TEXT),
+            "models": array(ref("Model")),
+        }
+    ),
+    "Hardware": record({"sku": TEXT, "name": TEXT}),
+    "File": record(
+        {
+            "id": TEXT,
+            "name": TEXT,
+            "content_type": TEXT,
+            "size": COUNT,
+            "etag": TEXT,
+            "checksums": record({"sha256": TEXT, "md5": TEXT}),
+            "metadata": {"type": "object", "additionalProperties": True},
+            "created_at": TIME,
+            "expires_at": TIME,
+            "urls": record({"get": LINK}),
+        }
+    ),
+    "FilePage": page_of("File"),
+    "NewFile": record(
+        {
+            "content": {"type": "string", "format": "binary"},
+            "filename": {**TEXT, "description": "Wins over the part's own file name"},
+            "type": {**TEXT, "description": "Media type; wins over the part's own"},
+            "metadata": {**TEXT, "description": "A JSON object"},
+        },
+        optional="filename type metadata",
+    ),
+    "WebhookSecret": record({"key": {**TEXT, "example": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"}}),
+}
