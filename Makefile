@@ -58,6 +58,8 @@ bench-peers: $(DEV)  ## The same, and against other servers, which it installs a
 requirements: $(BASE)  ## Compile requirements/*.txt, with hashes, from pyproject.toml
 	$(COMPILE) -o requirements/base.txt
 	$(COMPILE) --extra dev -c requirements/base.txt -o requirements/dev.txt
+	grep '^uv==' requirements/base.txt | tr -d '\\' | $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --no-annotate --python-version 3.11 - -o requirements/installer.txt
 
 clean:  ## Remove what make made; keeps var/, where your data are
 	rm -rf $(VENV) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -67,12 +69,17 @@ $(PY):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(BASE): requirements/base.txt | $(PY)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+# uv installs in seconds what takes pip minutes; pip, which may know an index that uv doesn't, is the second try.
+INSTALL = $(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r $< \
+	|| $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+
+$(BASE): requirements/base.txt requirements/installer.txt | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
+	$(INSTALL)
 	@touch $@
 
 $(DEV): requirements/dev.txt $(BASE)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(INSTALL)
 	@touch $@
 
 # Without npm the tests of the Node client are left out, and the test run says so.
