@@ -28,6 +28,10 @@ class AccountAdmin(ReadOnlyAdmin):
     hidden = ("webhook_secret",)
     actions_detail: ClassVar = ["suspend", "restore"]
 
+    def offers(self, action: str, row: Any) -> bool:
+        """One or the other."""
+        return bool(row and row.is_suspended) == (action == "restore")
+
     @display(description="State", label={"Suspended": "danger", "Active": "success"})
     def shown_state(self, account: Account) -> str:
         """In a word."""
@@ -81,6 +85,10 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     ordering: ClassVar = ["-created_at"]
     hidden = ("digest",)
     actions_detail: ClassVar = ["revoke"]
+
+    def offers(self, action: str, row: Any) -> bool:
+        """While it works."""
+        return bool(row and row.revoked_at is None)
 
     @display(description="Token")
     def shown_token(self, token: ApiToken) -> str:

@@ -31,6 +31,11 @@ class ReportAdmin(ReadOnlyAdmin):
     ordering: ClassVar = ["-status", "created_at"]  # open ones first, the oldest of them first
     actions_detail: ClassVar = ["dismiss", "hide"]
 
+    def offers(self, action: str, row: Any) -> bool:
+        """While nobody has decided, and to hide what is seen."""
+        is_open = bool(row and row.status == Report.Status.OPEN)
+        return is_open and (action != "hide" or not row.model.is_hidden)
+
     @display(description="Model")
     def shown_model(self, report: Report) -> str:
         """A link to its page in the console."""
@@ -84,6 +89,10 @@ class ModelAdmin(ReadOnlyAdmin):
     ordering: ClassVar = ["-created_at"]
     hidden = ("search_document",)
     actions_detail: ClassVar = ["hide", "restore"]
+
+    def offers(self, action: str, row: Any) -> bool:
+        """One or the other."""
+        return bool(row and row.is_hidden) == (action == "restore")
 
     @display(description="Seen by", label={"Nobody (hidden)": "danger", "Owner": "info", "Everybody": "success"})
     def shown_visibility(self, model: Model) -> str:

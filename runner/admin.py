@@ -11,6 +11,7 @@ from accounts.models import User
 from marketplace.lib.console import ReadOnlyAdmin
 from runner import hosts, interventions
 from runner.models import Build, Host, Instance, Prediction
+from runner.states import INSTANCE_ENDED
 
 _STATE_COLOURS = {
     "online": "success", "ready": "success", "busy": "info",
@@ -27,6 +28,10 @@ class HostAdmin(ReadOnlyAdmin):
     list_display: ClassVar = ["name", "backend", "shown_status", "shown_size", "last_seen_at", "notes"]
     list_filter: ClassVar = ["status"]
     actions_detail: ClassVar = ["cordon", "uncordon"]
+
+    def offers(self, action: str, row: Any) -> bool:
+        """One or the other."""
+        return bool(row and row.status == Host.Status.CORDONED) == (action == "uncordon")
 
     @display(description="Status", label=_STATE_COLOURS, ordering="status")
     def shown_status(self, host: Host) -> str:
@@ -75,6 +80,10 @@ class InstanceAdmin(ReadOnlyAdmin):
     ordering: ClassVar = ["-created_at"]
     hidden = ("handle",)
     actions_detail: ClassVar = ["stop"]
+
+    def offers(self, action: str, row: Any) -> bool:
+        """While it lives."""
+        return bool(row and row.state not in INSTANCE_ENDED)
 
     @display(description="Model")
     def shown_model(self, instance: Instance) -> str:

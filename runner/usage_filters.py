@@ -23,7 +23,7 @@ class UsageFilter:
 
 
 def narrowed(predictions: QuerySet[Prediction], asked: QueryDict) -> UsageFilter:
-    """`?month=2026-11` or `?day=2026-11-23` of the end, in UTC, as usage counts; `?token=7` or `none`. Others: ignored."""
+    """`?month=2026-11` or `?day=2026-11-23` of the end, in UTC, as usage counts; `?token=7` or `none`."""
     query: dict[str, str] = {}
     words: list[str] = []
     if span := _span(asked.get("day") or asked.get("month", "")):

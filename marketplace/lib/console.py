@@ -75,6 +75,15 @@ class StaffAdmin(ModelAdmin):
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The audit log has it."""
 
+    def offers(self, action: str, row: Any) -> bool:
+        """Does the action (its `url_path`) make sense for the row as it is? Its button is shown only then."""
+        return True
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Those that make sense now. (The verbs refuse the others, whoever asks.)"""
+        row = self.get_object(request, object_id)
+        return [action for action in super().get_actions_detail(request, object_id) if self.offers(action.path, row)]
+
     def with_reason(
         self,
         request: HttpRequest,

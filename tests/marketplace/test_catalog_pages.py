@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from marketplace import seeding
 from models_catalog.models import Collection, Example, Model
 from models_catalog.moderation import hide
+from tests.accounts.factories import AccountFactory
 from tests.models_catalog.factories import TEXT_ITERATOR, VersionFactory, schema
 from tests.plugins.people import Person
 
@@ -106,6 +108,16 @@ def test_home_of_an_empty_instance_says_what_to_do(visitor: Client) -> None:
     page = visitor.get("/").content.decode()
     assert "No models yet" in page
     assert "Publish the first model" in page
+
+
+def test_home_of_a_first_start_follows_the_samples_also_without_script(visitor: Client, settings: Any) -> None:
+    settings.SEED = True
+    AccountFactory(username=seeding.OWNER)
+    page = visitor.get("/").content.decode()
+    assert "Setting up the sample models" in page
+    assert "0 of" in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+    assert "No models yet" not in page
 
 
 @pytest.mark.parametrize(("path", "queries"), [("/", 9), ("/explore", 3), ("/collections/letters", 3), ("/alice", 3)])

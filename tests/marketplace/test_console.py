@@ -182,6 +182,19 @@ def test_what_was_done_can_be_undone(everything: Model, olga: Person, kind: Any,
     assert kind.objects.values().get() == before
 
 
+def test_only_the_button_that_makes_sense_is_shown(everything: Model, olga: Person) -> None:
+    address = f"{list_of(Model)}{everything.pk}"
+    before = olga.get(page_of(everything)).content.decode()
+    olga.post(f"{address}/hide/", {"reason": "test"})
+    after = olga.get(page_of(everything)).content.decode()
+    assert [f"{address}/{action}/" in page for page in (before, after) for action in ("hide", "restore")] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
 def test_a_revoked_token_is_dead_for_its_owner(everything: Model, alice_at_home: Person, olga: Person) -> None:
     text = token_for(alice_at_home.account, "leaked")
     assert tokens.find_caller(text)

@@ -109,3 +109,22 @@ def test_hiding_twice_and_restoring_what_is_seen_are_refused(version: Version, o
     with pytest.raises(Conflict):
         moderation.hide(olga.user, version.model, reason="x")
     assert AuditEntry.objects.count() == 1
+
+
+def test_the_models_page_is_gone_for_others_and_tells_the_owner(
+    version: Version, take_down: Any, alice_at_home: Person, stranger_at_home: Person
+) -> None:
+    take_down(version.model)
+    assert stranger_at_home.get("/alice/echo").status_code == 404
+    assert "stolen weights" in alice_at_home.get("/alice/echo").content.decode()
+
+
+def test_a_run_asked_for_from_the_page_is_refused(version: Version, take_down: Any, stranger_at_home: Person) -> None:
+    def run() -> int:
+        asked = {"version": version.pk, "input": {"text": "hi"}}
+        return stranger_at_home.post("/web/predictions", asked, content_type="application/json").status_code
+
+    before = run()
+    take_down(version.model)
+    assert (before // 100, run()) == (2, 404)
+    assert Prediction.objects.count() == 1
