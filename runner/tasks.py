@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.core.cache import cache
 
-from runner import builds, files, webhook_delivery, webhooks
+from runner import builds, files, run_counts, webhook_delivery, webhooks
 
 WORKER_SEEN = "worker-seen"  # a mark in the cache: a worker runs tasks that beat sends
 _SEEN_SECONDS = 30
@@ -42,3 +42,9 @@ def build_version(build_id: int) -> None:
 def sweep_builds() -> None:
     """Every 15 s: retry builds of silent workers, wake workers for queued ones, queue what has no build."""
     builds.sweep()
+
+
+@shared_task
+def count_runs() -> None:
+    """Every 20 s: write how often models were run."""
+    run_counts.refresh()
