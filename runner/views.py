@@ -104,7 +104,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     rows, next_cursor = _page(chosen, request.GET.get("cursor", ""))
     amounts = _amounts(caller, rows)
     context = {
-        "rows": [(row, _summary(row), amounts.get(f"prediction/{row.pk}")) for row in rows],
+        "rows": [
+            (row, _summary(row), row.metrics.get("predict_time"), amounts.get(f"prediction/{row.pk}")) for row in rows
+        ],
         "next_cursor": next_cursor,
         "is_first": "cursor" not in request.GET,
         "status": status,

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth.views import redirect_to_login
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_POST
 
@@ -119,6 +120,8 @@ def programs(model: Model, version: Version, value: Mapping[str, Any]) -> list[S
 def create_prediction(request: HttpRequest) -> HttpResponse:
     """Run what the form says. Scripts get the panel; browsers the prediction's page, or the form with its mistakes."""
     caller = session_caller(request)
+    if caller is None and not wants_json(request):
+        return redirect_to_login(f"/{_visible(None, request.POST.get('version', '')).model.full_name}")
     if caller is None:
         raise Unauthenticated("Sign in to run models")
     if request.content_type == "application/json":
@@ -248,4 +251,7 @@ def _runnable(caller: Caller, version_id: str) -> Version:
 def _visible(caller: Caller | None, version_id: str) -> Version:
     """A version that can run, of a model the one who asks may see. Raises NotFound."""
     versions = Version.objects.filter(status=Version.Status.READY, model__in=lookup.visible_models(caller))
-    return get_object_or_404(versions.select_related("model__account"), pk=version_id.lower())
+    found = versions.select_related("model__account").filter(pk=version_id.lower()).first() if version_id.isalnum() else None
+    if found is None:
+        raise NotFound()
+    return found
