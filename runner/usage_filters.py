@@ -30,7 +30,7 @@ def narrowed(predictions: QuerySet[Prediction], asked: QueryDict) -> UsageFilter
         first, after, shown = span
         predictions = predictions.filter(completed_at__gte=first, completed_at__lt=after)
         key = "day" if asked.get("day") else "month"
-        query[key] = asked[key]
+        query[key] = asked.get(key) or ""
         words.append(f"ended {shown} (UTC)")
     token = asked.get("token", "")
     if token == NO_TOKEN:
