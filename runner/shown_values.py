@@ -27,7 +27,7 @@ class Part:
 
     kind: str
     text: str = ""  # of text, value and json
-    url: str = ""   # of images, audio, video and files
+    url: str = ""  # of images, audio, video and files
     name: str = ""  # a file's
 
 

@@ -87,7 +87,7 @@ def _python(target: Target, value: Mapping[str, Any]) -> str:
 
 def _node(target: Target, value: Mapping[str, Any]) -> str:
     literal = _with_secrets(_indented(json.dumps(value, indent=2, ensure_ascii=False), "  "), "process.env.{}")
-    show = "console.log(output.join(\"\"));" if target.is_text else "console.log(output);"
+    show = 'console.log(output.join(""));' if target.is_text else "console.log(output);"
     return (
         'import Replicate from "replicate"; // npm install replicate\n\n'
         "const replicate = new Replicate({\n"

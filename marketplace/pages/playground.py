@@ -251,7 +251,7 @@ def _runnable(caller: Caller, version_id: str) -> Version:
 def _visible(caller: Caller | None, version_id: str) -> Version:
     """A version that can run, of a model the one who asks may see. Raises NotFound."""
     versions = Version.objects.filter(status=Version.Status.READY, model__in=lookup.visible_models(caller))
-    found = versions.select_related("model__account").filter(pk=version_id.lower()).first() if version_id.isalnum() else None
+    found = versions.select_related("model__account").filter(pk=version_id.replace("\x00", "").lower()).first()
     if found is None:
         raise NotFound()
     return found

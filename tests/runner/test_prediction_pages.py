@@ -64,7 +64,9 @@ def test_a_script_gets_the_panel_and_the_address_to_watch(alice_at_home: Person,
     assert f'data-run="{found["id"]}"' in found["html"]
 
 
-def test_mistakes_are_said_as_the_api_says_them_and_what_was_typed_stays(alice_at_home: Person, version: Version) -> None:
+def test_mistakes_are_said_as_the_api_says_them_and_what_was_typed_stays(
+    alice_at_home: Person, version: Version
+) -> None:
     answer = alice_at_home.post("/web/predictions", form(version, text="", seed="many", size="512"), **AS_BROWSER)
     html = answer.content.decode()
     assert answer.status_code == 422
@@ -111,7 +113,9 @@ def test_forms_need_the_sites_token(alice_at_home: Person, version: Version) -> 
     assert strict.post("/web/predictions", form(version, text="hi")).status_code == 403
 
 
-def test_a_private_models_version_cannot_be_run_or_checked_by_strangers(stranger_at_home: Person, version: Version) -> None:
+def test_a_private_models_version_cannot_be_run_or_checked_by_strangers(
+    stranger_at_home: Person, version: Version
+) -> None:
     Model.objects.update(visibility="private")
     for path in ("/web/predictions", "/web/predictions/check"):
         assert stranger_at_home.post(path, form(version, text="hi"), **AS_SCRIPT).status_code == 404
