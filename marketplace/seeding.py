@@ -18,7 +18,7 @@ from accounts.models import Account, User
 from marketplace import samples
 from marketplace.lib.problems import Problem
 from marketplace.samples import Sample, SampleCollection
-from models_catalog import lookup, publishing
+from models_catalog import curation, lookup, publishing
 from models_catalog.examples import save_example
 from models_catalog.model_fields import NewModel
 from models_catalog.models import Collection, Model, Version
@@ -87,6 +87,7 @@ def _ensure_model(caller: Caller, sample: Sample) -> Model:
     with transaction.atomic():
         model = publishing.create_model(caller, new, hardware_skus=publish_folders.hardware_skus())
         publishing.update_model(caller, model, sample.links)
+        curation.make_official(model)
         for collection in Collection.objects.filter(slug__in=sample.collections):
             collection.members.add(model)
     return model

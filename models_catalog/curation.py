@@ -27,6 +27,11 @@ class CollectionDraft:
     model_ids: Sequence[int]
 
 
+def make_official(model: Model) -> None:
+    """The platform stands for it: it can be run by its name alone.  Source: replicate-api.md 2.3."""
+    Model.objects.filter(pk=model.pk).update(is_official=True)
+
+
 def list_collections() -> QuerySet[Collection]:
     """Collections that have something to show, in the operators' order, each with `shown_count`."""
     shown = Q(members__in=lookup.public_models().values("pk"))

@@ -31,6 +31,16 @@ _DOWNLOAD_SECONDS = 3600
 _OUTPUT_PURPOSE = "output file"
 _DOWNLOAD_PURPOSE = "file download"
 _CHUNK_BYTES = 256 * 1024
+# Media types that Python 3.11 does not know, as models name them.
+_EXTENSIONS = {
+    "audio/flac": ".flac",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "audio/wave": ".wav",
+    "audio/x-wav": ".wav",
+    "image/webp": ".webp",
+    "model/gltf-binary": ".glb",
+}
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;\s*[\w-]+=[\w.+-]+)*")
 _DATA_URI = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.IGNORECASE)
 
@@ -68,7 +78,8 @@ def store_output(prediction: Prediction, content: File, *, content_type: str, fi
 def store_output_data_uri(prediction: Prediction, data_uri: str) -> StoredFile:
     """As `store_output`, for the form in which coglet hands files out. Raises ValueError for what is no data URI."""
     content, content_type = decode_data_uri(data_uri)
-    extension = mimetypes.guess_extension(content_type.partition(";")[0].strip()) or ""
+    media_type = content_type.partition(";")[0].strip().lower()
+    extension = _EXTENSIONS.get(media_type) or mimetypes.guess_extension(media_type) or ""
     return store_output(prediction, ContentFile(content), content_type=content_type, filename=f"output{extension}")
 
 

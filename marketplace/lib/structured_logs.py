@@ -17,7 +17,8 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
     renderer: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
+        # A plain traceback: the richer one shows local variables, and with them tokens and inputs.
+        else [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)]
     )
     structlog.configure(
         processors=[

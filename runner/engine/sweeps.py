@@ -64,7 +64,8 @@ def ended_by_others(prediction_ids: set[str]) -> list[str]:
 
 
 def end_overdue() -> list[Prediction]:
-    """End predictions that waited too long: past their deadline `aborted`, past the queue's limit `failed`.
+    """End predictions that waited too long: past their deadline `aborted`, past the queue's limit `failed`. And those of
+    models that were taken down.
 
     Source: replicate-api.md 3.4.
     """
@@ -87,6 +88,20 @@ def end_overdue() -> list[Prediction]:
             keep_output=True,
         )
         for pk in waiting.filter(created_at__lte=queue_limit).values_list("pk", flat=True)[:500]
+        if pk not in late
+    ]
+    outcomes += [
+        Outcome(
+            pk,
+            None,
+            Status.CANCELED,
+            error="The model was taken down",
+            fault_class=FaultClass.PLATFORM,
+            only_from=Status.STARTING,
+            keep_output=True,
+        )
+        # Accepted by a web process that had not yet heard of it.
+        for pk in waiting.filter(model__hidden_at__isnull=False).values_list("pk", flat=True)[:500]
         if pk not in late
     ]
     return [prediction for prediction in lifecycle.end_many(outcomes) if prediction] if outcomes else []
