@@ -141,20 +141,18 @@ def end_many(outcomes: Sequence[Outcome]) -> list[Prediction | None]:
     One result for each outcome: the ended prediction, or None where it had ended before or the claim was another's.
     Source: design.md, "A prediction's way", 6; billing.md 7.1.
     """
-    now = timezone.now()
-    with transaction.atomic():
-        ended = _write_ends(outcomes, now)
-        rows = {p.pk: p for p in Prediction.objects.filter(pk__in=ended)}
-        by_id = {outcome.prediction_id: outcome for outcome in outcomes if outcome.prediction_id in ended}
-        metering.record_many([_usage(rows[pk], outcome) for pk, outcome in by_id.items()])
-        webhooks.enqueue_many([(row, "completed") for row in rows.values()])
-    return [rows.get(o.prediction_id) if by_id.get(o.prediction_id) is o else None for o in outcomes]
-
-
-def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]:
     first_of: dict[str, Outcome] = {}
     for outcome in outcomes:
         first_of.setdefault(outcome.prediction_id, outcome)
+    with transaction.atomic():
+        ended = _write_ends(list(first_of.values()), timezone.now())
+        rows = {p.pk: p for p in Prediction.objects.filter(pk__in=ended)}
+        metering.record_many([_usage(row, first_of[pk]) for pk, row in rows.items()])
+        webhooks.enqueue_many([(row, "completed") for row in rows.values()])
+    return [rows.get(o.prediction_id) if first_of[o.prediction_id] is o else None for o in outcomes]
+
+
+def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]:
     rows = [
         {
             **asdict(outcome),
@@ -163,7 +161,7 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]
             "error": None if outcome.error is None else clean_text(outcome.error),
             "metrics": clean_json(outcome.metrics or {}),
         }
-        for outcome in first_of.values()
+        for outcome in outcomes
     ]
     with connection.cursor() as cursor:
         cursor.execute(

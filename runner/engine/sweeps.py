@@ -5,11 +5,12 @@ Every sweep is harmless when there is nothing to do, and safe to run on every ho
 
 import asyncio
 import datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from marketplace.lib import dbthreads
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _EVERY_SECONDS = 2.0
+_AT_ONCE = 500  # rows of one kind that one round settles
+_NOT_IN_TIME = "Prediction did not start in time (E6716)"
 _YOUNG = datetime.timedelta(seconds=5)  # between a claim's commit and the engine's knowing of it
 
 
@@ -72,39 +75,18 @@ def end_overdue() -> list[Prediction]:
     now = timezone.now()
     queue_limit = now - datetime.timedelta(seconds=settings.QUEUE_TIMEOUT_SECONDS)
     waiting = Prediction.objects.filter(status=Status.STARTING)
-    outcomes = [
-        Outcome(pk, None, Status.ABORTED, fault_class=FaultClass.TIMEOUT, only_from=Status.STARTING, keep_output=True)
-        for pk in waiting.filter(deadline__lte=now).values_list("pk", flat=True)[:500]
-    ]
-    late = {outcome.prediction_id for outcome in outcomes}
-    outcomes += [
-        Outcome(
-            pk,
-            None,
-            Status.FAILED,
-            error="Prediction did not start in time (E6716)",
-            fault_class=FaultClass.PLATFORM,
-            only_from=Status.STARTING,
-            keep_output=True,
-        )
-        for pk in waiting.filter(created_at__lte=queue_limit).values_list("pk", flat=True)[:500]
-        if pk not in late
-    ]
-    outcomes += [
-        Outcome(
-            pk,
-            None,
-            Status.CANCELED,
-            error="The model was taken down",
-            fault_class=FaultClass.PLATFORM,
-            only_from=Status.STARTING,
-            keep_output=True,
-        )
+    causes: list[tuple[QuerySet[Prediction], Status, str | None, FaultClass]] = [
+        (waiting.filter(deadline__lte=now), Status.ABORTED, None, FaultClass.TIMEOUT),
         # Accepted by a web process that had not yet heard of it.
-        for pk in waiting.filter(model__hidden_at__isnull=False).values_list("pk", flat=True)[:500]
-        if pk not in late
+        (waiting.filter(model__hidden_at__isnull=False), Status.CANCELED, "The model was taken down", FaultClass.PLATFORM),
+        (waiting.filter(created_at__lte=queue_limit), Status.FAILED, _NOT_IN_TIME, FaultClass.PLATFORM),
     ]
-    return [prediction for prediction in lifecycle.end_many(outcomes) if prediction] if outcomes else []
+    outcomes: dict[str, Outcome] = {}
+    for rows, status, error, fault_class in causes:
+        for pk in rows.values_list("pk", flat=True)[:_AT_ONCE]:
+            outcome = Outcome(pk, None, status, error=error, fault_class=fault_class, keep_output=True)
+            outcomes.setdefault(pk, replace(outcome, only_from=Status.STARTING))
+    return [prediction for prediction in lifecycle.end_many(list(outcomes.values())) if prediction] if outcomes else []
 
 
 def settle_undriven(host_id: int, driven: set[str]) -> list[Prediction]:
@@ -114,7 +96,7 @@ def settle_undriven(host_id: int, driven: set[str]) -> list[Prediction]:
     elsewhere = Q(instance__host_id__in=[host for host in lost if host != host_id])
     nowhere = Q(instance=None)
     ended = []
-    for row in Prediction.objects.filter(here | elsewhere | nowhere, status=Status.PROCESSING)[:500]:
+    for row in Prediction.objects.filter(here | elsewhere | nowhere, status=Status.PROCESSING)[:_AT_ONCE]:
         log.warning("undriven_prediction", prediction=row.pk, tries=row.tries)
         if row.is_streamed and row.tries:  # its items may have been seen before they reached the row
             fault = Outcome(
