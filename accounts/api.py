@@ -4,6 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import caller_of
 from accounts.models import Account
 
 
@@ -23,7 +24,7 @@ class CurrentAccount(APIView):
 
     def get(self, request: Request) -> Response:
         """Get the account."""
-        return Response(account_document(Account.objects.get(pk=request.user.account_id)))
+        return Response(account_document(Account.objects.get(pk=caller_of(request).account_id)))
 
 
 class WebhookSecret(APIView):
@@ -31,4 +32,4 @@ class WebhookSecret(APIView):
 
     def get(self, request: Request) -> Response:
         """Get the secret."""
-        return Response({"key": Account.objects.get(pk=request.user.account_id).webhook_secret})
+        return Response({"key": Account.objects.get(pk=caller_of(request).account_id).webhook_secret})

@@ -3,12 +3,13 @@
 Source: replicate-api.md 1.2.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
 
 from accounts import tokens
 from accounts.access import Caller, caller_for_user
@@ -72,6 +73,11 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Any) -> str:
         """Makes DRF answer 401, not 403."""
         return "Bearer"
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller of a DRF request that TokenAuthentication let in."""
+    return cast(Caller, request.auth)
 
 
 def session_caller(request: HttpRequest) -> Caller | None:

@@ -1,10 +1,11 @@
 """The web process: what uvicorn serves. Each kind of request takes the shortest way to what answers it.
 
-`/v1`, stored files and health go through the lean stack of `API_MIDDLEWARE`; pages through the full one; static files and
-websockets meet neither. While the process lives it listens for what it should forget.
+`/v1`, stored files and health go through the lean stack of `API_MIDDLEWARE`; pages through the full one; static files
+and websockets meet neither. While the process lives it listens for what it should forget.
 """
 
 import os
+from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 
@@ -17,7 +18,7 @@ from channels.routing import URLRouter
 from django.conf import settings
 
 from marketplace.lean_handler import LeanHandler
-from marketplace.lib.asgi_types import Receive, Scope, Send
+from marketplace.lib.asgi_types import Application, Receive, Scope, Send
 from marketplace.lifespan import lifespan
 from marketplace.request_bodies import bounded
 from marketplace.staticfiles import static_files
@@ -30,7 +31,7 @@ _LEAN_PATHS = {"/v1", "/health"}
 lean = bounded(LeanHandler())
 full = bounded(pages)
 static = static_files()
-websockets = same_origin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+websockets = same_origin(cast(Application, AuthMiddlewareStack(URLRouter(websocket_urlpatterns))))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,6 +52,8 @@ async def _http(scope: Scope, receive: Receive, send: Send) -> None:
     elif path.startswith(_LEAN_PREFIXES) or path in _LEAN_PATHS:
         if path.startswith("/v1/v1/"):  # some clients add the prefix themselves.  Source: replicate-api.md 1.1
             scope = {**scope, "path": path[3:]}
+        elif path == "/v1":  # among pages it would be somebody's profile
+            scope = {**scope, "path": "/v1/"}
         await lean(scope, receive, send)
     else:
         await full(scope, receive, send)

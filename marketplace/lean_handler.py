@@ -26,7 +26,7 @@ class LeanHandler(ASGIHandler):
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
-        chain = convert_exception_to_response(self._get_response_async)
+        chain = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined]
         for name in reversed(settings.API_MIDDLEWARE):
             middleware = import_string(name)(chain)
             if hasattr(middleware, "process_exception"):
@@ -43,6 +43,7 @@ class LeanHandler(ASGIHandler):
         try:
             request, refusal = self.create_request(scope, body)
             if request is None:
+                assert refusal is not None
                 await self.send_response(refusal, send)
                 return
             await self._until_gone(self._answer(request, send), receive)

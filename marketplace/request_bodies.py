@@ -78,5 +78,7 @@ async def _refuse(path: str, send: Send) -> None:
         problem = PayloadTooLarge(f"The request body must be at most {limit_of(path)} bytes")
     body: Any = orjson.dumps(problem.body())
     headers = [(b"content-type", CONTENT_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": problem.status, "headers": [*headers, (b"connection", b"close")]})
+    await send(
+        {"type": "http.response.start", "status": problem.status, "headers": [*headers, (b"connection", b"close")]}
+    )
     await send({"type": "http.response.body", "body": body})

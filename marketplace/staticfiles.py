@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from servestatic import ServeStaticASGI
+from servestatic import ServeStaticASGI  # type: ignore[import-untyped]
 
 
-class _Fresh(ServeStaticASGI):
+class _Fresh(ServeStaticASGI):  # type: ignore[misc]
     """Asks the finders each time."""
 
     def candidate_paths_for_url(self, url: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """The API of the catalog: models, versions, examples, collections.  Source: replicate-api.md 2.5, 2.6, 2.7."""
 
 import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.db.models import DateTimeField, QuerySet, Value
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import caller_of
 from marketplace.lib import query_parameters
 from marketplace.lib.pagination import ModelPages, NewestFirst
 from marketplace.lib.problems import NotFound
@@ -31,12 +32,17 @@ _NEVER = Value(datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), output_field=
 _SORTS = {"latest_version_created_at": "newest_version_at", "model_created_at": "created_at"}
 
 
+def json_of(request: Request) -> dict[str, Any]:
+    """The body, which the API's parser made an object."""
+    return cast(dict[str, Any], request.data)
+
+
 class RawParser(BaseParser):
     """The body as text, whatever its content type."""
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> str:
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """Decoded leniently."""
         return str(stream.read().decode(errors="replace"))
 
@@ -85,12 +91,14 @@ class ModelDetail(APIView):
 
     def get(self, request: Request, owner: str, name: str) -> Response:
         """Get a model."""
-        return Response(model_documents([lookup.get_model(request.user, owner, name)])[0])
+        return Response(model_documents([lookup.get_model(caller_of(request), owner, name)])[0])
 
     def patch(self, request: Request, owner: str, name: str) -> Response:
         """Change a model's texts and links."""
-        model = publishing.get_own_model(request.user, owner, name)
-        return Response(model_documents([publishing.update_model(request.user, model, parse_changes(request.data))])[0])
+        model = publishing.get_own_model(caller_of(request), owner, name)
+        return Response(
+            model_documents([publishing.update_model(caller_of(request), model, parse_changes(json_of(request)))])[0]
+        )
 
 
 class ModelReadme(APIView):
@@ -98,7 +106,7 @@ class ModelReadme(APIView):
 
     def get(self, request: Request, owner: str, name: str) -> HttpResponse:
         """Get a model's readme as Markdown."""
-        model = lookup.get_model(request.user, owner, name)
+        model = lookup.get_model(caller_of(request), owner, name)
         if not model.readme:
             raise NotFound
         return HttpResponse(model.readme, content_type="text/plain; charset=utf-8")
@@ -116,7 +124,7 @@ class ModelExamples(APIView):
     def get(self, request: Request, owner: str, name: str) -> Response:
         """List a model's examples."""
         pages = ExamplePages()
-        rows = lookup.get_model(request.user, owner, name).examples.all()
+        rows = lookup.get_model(caller_of(request), owner, name).examples.all()
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response([example.prediction for example in page])
 
@@ -162,4 +170,4 @@ class CollectionDetail(APIView):
 
 
 def _model(request: Request, owner: str, name: str) -> Model:
-    return lookup.get_model(request.user, owner, name)
+    return lookup.get_model(caller_of(request), owner, name)

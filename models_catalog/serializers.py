@@ -1,6 +1,7 @@
 """Models, versions and collections as the API shows them.  Source: replicate-api.md 2.5, 2.6, 2.7.
 
-Documents are complete or null: official clients validate nested ones. A page of models costs one query more than its rows.
+Documents are complete or null: official clients validate nested ones. A page of models costs one query more than its
+rows.
 """
 
 from collections.abc import Iterator, Sequence

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import caller_of
 from marketplace.lib import dbthreads
 from marketplace.lib.pagination import NewestFirst
 from marketplace.lib.problems import FieldError, ValidationFailed
@@ -45,17 +46,19 @@ class FileList(APIView):
     def get(self, request: Request) -> Response:
         """List files."""
         pages = NewestFirst()
-        page = pages.paginate_queryset(files.list_uploads(request.user), request, view=self) or []
+        page = pages.paginate_queryset(files.list_uploads(caller_of(request)), request, view=self) or []
         return pages.get_paginated_response([file_document(file) for file in page])
 
     def post(self, request: Request) -> Response:
         """Upload a file."""
         if not str(request.content_type).startswith("multipart/form-data"):
-            raise ValidationFailed([FieldError("/content", "Send the file as multipart/form-data, in the part content.")])
+            raise ValidationFailed(
+                [FieldError("/content", "Send the file as multipart/form-data, in the part content.")]
+            )
         content = upload_forms.content_of(request.FILES)
         name, content_type = upload_forms.name_and_type(request.POST, content)
         metadata = upload_forms.metadata_of(request.POST, request.FILES)
-        file = files.store_upload(request.user, content, name=name, content_type=content_type, metadata=metadata)
+        file = files.store_upload(caller_of(request), content, name=name, content_type=content_type, metadata=metadata)
         return Response(file_document(file), status=201)
 
 
@@ -64,11 +67,11 @@ class FileDetail(APIView):
 
     def get(self, request: Request, file_id: str) -> Response:
         """Get a file's description."""
-        return Response(file_document(files.get_upload(request.user, file_id)))
+        return Response(file_document(files.get_upload(caller_of(request), file_id)))
 
     def delete(self, request: Request, file_id: str) -> Response:
         """Delete a file."""
-        files.delete_upload(request.user, file_id)
+        files.delete_upload(caller_of(request), file_id)
         return Response(status=204)
 
 

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import caller_of
 from marketplace.lib import query_parameters
 from marketplace.lib.pagination import NewestFirst
 from runner import predictions
@@ -21,7 +22,7 @@ class PredictionList(APIView):
     def get(self, request: Request) -> Response:
         """List predictions."""
         query = request.query_params
-        rows = predictions.list_predictions(request.user).defer("sealed_secrets")
+        rows = predictions.list_predictions(caller_of(request)).defer("sealed_secrets")
         if after := query_parameters.moment(query, "created_after"):
             rows = rows.filter(created_at__gte=after)
         if before := query_parameters.moment(query, "created_before"):

@@ -21,7 +21,9 @@ from runner.events import Event, Position
 from runner.models import Prediction
 from runner.states import Status
 
-_KEEP_ALIVE_SECONDS = 6.0  # checked when it was quiet for 3 s, so at the latest after 9 s; one client gives up after 30 s
+_KEEP_ALIVE_SECONDS = (
+    6.0  # checked when it was quiet for 3 s, so at the latest after 9 s; one client gives up after 30 s
+)
 _EVENT_ID = re.compile(r"(\d{1,15}):(\d{1,9})")
 
 
@@ -37,7 +39,10 @@ async def stream_files(request: HttpRequest, token: str) -> HttpResponseBase:
 
 async def preflight(request: HttpRequest, token: str) -> HttpResponseBase:
     """Browsers ask before they send `Last-Event-ID` to another origin."""
-    allowed = {"Access-Control-Allow-Methods": "GET, HEAD", "Access-Control-Allow-Headers": "*, Authorization, Last-Event-ID"}
+    allowed = {
+        "Access-Control-Allow-Methods": "GET, HEAD",
+        "Access-Control-Allow-Headers": "*, Authorization, Last-Event-ID",
+    }
     return HttpResponse(status=204, headers={"Allow": "GET, HEAD, OPTIONS", **allowed, **_cors(request)})
 
 

@@ -27,7 +27,14 @@ _MEMBERS = {
     "webhook_events_filter": (list, "array"),
     "webhook_completed": (str, "string"),
 }
-_JSON_NAMES = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
+_JSON_NAMES = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "number"),
+    (str, "string"),
+    (list, "array"),
+    (dict, "object"),
+)
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
 _SHORTEST_DEADLINE, _LONGEST_DEADLINE = 5, 24 * 3600
 
@@ -79,7 +86,7 @@ def parse_body(body: Mapping[str, Any], *, needs_version: bool) -> CreationBody:
         elif name in ("webhook", "webhook_completed"):
             problems += webhook_problems(name, str(value))
         elif name == "webhook_events_filter":
-            problems += _filter_problems(value)
+            problems += _filter_problems(list(body[name]))
     if problems:
         raise InputInvalid(problems)
     legacy = not body.get("webhook") and bool(body.get("webhook_completed"))

@@ -1,4 +1,7 @@
-"""The prediction as the world sees it: one document for API, webhooks, examples and pages.  Source: replicate-api.md 2.2."""
+"""The prediction as the world sees it: one document for API, webhooks, examples and pages.
+
+Source: replicate-api.md 2.2.
+"""
 
 import datetime
 from typing import Any

@@ -62,21 +62,20 @@ def shown_inline(content_type: str) -> bool:
 
 
 def _range_of(request: HttpRequest, tag: str) -> str:
-    """The `Range` header, where it counts: a file that changed since is sent whole."""
-    condition = request.headers.get("If-Range", tag)
-    return request.headers.get("Range", "") if condition == tag else ""
+    """The `Range` header, where it counts: of a file that changed since, or for several ranges, the whole is sent."""
+    header = request.headers.get("Range", "").replace(" ", "")
+    counts = request.headers.get("If-Range", tag) == tag and _RANGE.fullmatch(header) and header != "bytes=-"
+    return header if counts else ""
 
 
 def span(header: str, size: int) -> tuple[int, int] | None:
-    """Start and length of the one range asked for; None when it lies outside. Several ranges get the whole file."""
-    match = _RANGE.fullmatch(header.replace(" ", ""))
-    if match is None or not (match[1] or match[2]):
-        return 0, size
-    if not match[1]:
-        length = min(int(match[2]), size)
+    """Start and length of a range like `bytes=2-4`, `bytes=7-` or `bytes=-2`; None when it lies outside."""
+    first, _, last = header.removeprefix("bytes=").partition("-")
+    if not first:
+        length = min(int(last), size)
         return (size - length, length) if length else None
-    start = int(match[1])
-    end = min(int(match[2]), size - 1) if match[2] else size - 1
+    start = int(first)
+    end = min(int(last), size - 1) if last else size - 1
     return (start, end - start + 1) if start <= end else None
 
 

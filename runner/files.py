@@ -46,7 +46,7 @@ _DATA_URI = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.IGNORECASE)
 
 
 def store_upload(
-    caller: Caller, content: File, *, name: str, content_type: str, metadata: dict[str, Any]
+    caller: Caller, content: "File[Any]", *, name: str, content_type: str, metadata: dict[str, Any]
 ) -> StoredFile:
     """Keep a user's file for a day. Raises PayloadTooLarge.  Source: replicate-api.md 2.11."""
     if content.size > settings.FILE_UPLOAD_LIMIT_BYTES:
@@ -63,7 +63,7 @@ def store_upload(
     )
 
 
-def store_output(prediction: Prediction, content: File, *, content_type: str, filename: str) -> StoredFile:
+def store_output(prediction: Prediction, content: "File[Any]", *, content_type: str, filename: str) -> StoredFile:
     """Keep a file that a model made. It lives as long as the prediction's data."""
     return _store(
         content,
@@ -97,7 +97,7 @@ def decode_data_uri(data_uri: str) -> tuple[bytes, str]:
         raise ValueError("bad base64 in a data URI") from error
 
 
-def _store(content: File, *, content_type: str, **columns: Any) -> StoredFile:
+def _store(content: "File[Any]", *, content_type: str, **columns: Any) -> StoredFile:
     """Hash the content chunk by chunk, store it, write the row."""
     md5, sha256, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
     for chunk in content.chunks(_CHUNK_BYTES):

@@ -15,7 +15,9 @@ from marketplace.lib.problems import InvalidField, NotFound
 from runner import files
 from runner.models import StoredFile
 
-_OWN_PATH = re.compile(r"/(?:v1/)?(?:v1/files/(?P<upload>[a-z0-9]{1,64})|files/(?P<output>[a-z0-9]{26})/(?P<signature>[0-9a-f]{32})/.*)")
+_OWN_PATH = re.compile(
+    r"/(?:v1/)?(?:v1/files/(?P<upload>[a-z0-9]{1,64})|files/(?P<output>[a-z0-9]{26})/(?P<signature>[0-9a-f]{32})/.*)"
+)
 
 
 def unreadable_inputs(caller: Caller, value: dict[str, Any]) -> list[InvalidField]:

@@ -41,10 +41,10 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
 
     Raises InputInvalid with every violation; PriceMissing.
     """
-    invalid = schemas.validator_for(facts.version_id, facts.schema).problems(new.input)
-    invalid = invalid or input_files.unreadable_inputs(caller, new.input)
-    if invalid:
-        raise InputInvalid([InvalidField(i.type, i.field, i.description) for i in invalid])
+    wrong = schemas.validator_for(facts.version_id, facts.schema).problems(new.input)
+    invalid = [InvalidField(one.type, one.field, one.description) for one in wrong]
+    if invalid := invalid or input_files.unreadable_inputs(caller, new.input):
+        raise InputInvalid(invalid)
     shown = schemas.redact(facts.schema, new.input)
     secrets = {name: value for name, value in new.input.items() if shown[name] != value}
     is_streamed = schemas.is_iterator(facts.schema)
@@ -100,9 +100,7 @@ def end_canceled(prediction_id: str) -> Prediction | None:
 
     Charged until now if it was running.  Source: replicate-api.md 2.4; billing.md 4.3.
     """
-    outcome = Outcome(
-        prediction_id, None, Status.CANCELED, fault_class=FaultClass.USER_CANCEL, keep_output=True
-    )
+    outcome = Outcome(prediction_id, None, Status.CANCELED, fault_class=FaultClass.USER_CANCEL, keep_output=True)
     ended = lifecycle.end_many([outcome])[0]
     wakeups.send_after_commit(wakeups.RUNNERS, {"type": "cancel", "id": prediction_id})
     return ended

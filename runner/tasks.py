@@ -1,4 +1,4 @@
-"""Celery's edge: each task takes ids or nothing, calls one verb, and may run twice. Sweeps find what wake-ups missed."""
+"""Celery's edge: each task takes ids or nothing, calls one verb, may run twice. Sweeps find what wake-ups missed."""
 
 from celery import shared_task
 from django.core.cache import cache

@@ -20,7 +20,7 @@ _MOST_METADATA_BYTES = 64 * 1024
 _BRACKETS = re.compile(r"metadata((?:\[[^\[\]]*\])+)")
 
 
-def content_of(parts: "MultiValueDict[str, UploadedFile]") -> UploadedFile:
+def content_of(parts: "MultiValueDict[str, UploadedFile[Any]]") -> "UploadedFile[Any]":
     """The part with the bytes, which may be empty. Raises ValidationFailed."""
     content = parts.get("content")
     if content is None:
@@ -28,7 +28,7 @@ def content_of(parts: "MultiValueDict[str, UploadedFile]") -> UploadedFile:
     return content
 
 
-def name_and_type(fields: Mapping[str, str], content: UploadedFile) -> tuple[str, str]:
+def name_and_type(fields: Mapping[str, str], content: "UploadedFile[Any]") -> tuple[str, str]:
     """The fields `filename` and `type` win over what the part says of itself. Raises ValidationFailed."""
     name = fields.get("filename") or content.name or "file"
     if len(name.encode()) > _LONGEST_NAME_BYTES:
@@ -36,13 +36,12 @@ def name_and_type(fields: Mapping[str, str], content: UploadedFile) -> tuple[str
     return name, fields.get("type") or content.content_type or "application/octet-stream"
 
 
-def metadata_of(fields: QueryDict, parts: "MultiValueDict[str, UploadedFile]") -> dict[str, Any]:
+def metadata_of(fields: QueryDict, parts: "MultiValueDict[str, UploadedFile[Any]]") -> dict[str, Any]:
     """The metadata, {} without any. Raises ValidationFailed."""
-    if "metadata" in parts:
-        part = parts["metadata"]
+    if part := parts.get("metadata"):
         return _parsed(part.read(_MOST_METADATA_BYTES + 1))
-    if "metadata" in fields:
-        return _parsed(fields["metadata"].encode())
+    if (text := fields.get("metadata")) is not None:
+        return _parsed(str(text).encode())
     found: dict[str, Any] = {}
     for name, values in fields.lists():
         if match := _BRACKETS.fullmatch(name):

@@ -1,7 +1,8 @@
 """Deliver what the outbox holds: signed, one message of a prediction at a time, in order, retried where it matters.
 
 A try leases its row by moving `next_attempt_at` past the time-out, sends without a transaction, then writes the result.
-Who dies in between leaves a lease that ends: a terminal message is then sent again under the same id, another is given up.
+Who dies in between leaves a lease that ends: a terminal message is then sent again under the same id, another is
+given up.
 Source: replicate-api.md 5.1 to 5.4.
 """
 

@@ -6,7 +6,7 @@ Source: replicate-api.md 1.1, 1.4.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from marketplace.lib import dbthreads
 from marketplace.lib.problems import MethodNotAllowed, Problem, problem_response
 
-Handler = Callable[..., Awaitable[HttpResponseBase]]
+Handler = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 
 def endpoint(**handlers: Handler) -> Handler:
@@ -35,7 +35,6 @@ def endpoint(**handlers: Handler) -> Handler:
         except Problem as problem:
             return problem_response(problem)
 
-    view.documented = [h.cls for h in handlers.values() if hasattr(h, "cls")]  # type: ignore[attr-defined]
     return view
 
 
@@ -56,8 +55,6 @@ def resource(view_class: type[APIView]) -> Handler:
             return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
         return await dbthreads.run(rendered, request, members)
 
-    view.cls = view_class  # type: ignore[attr-defined] - how the OpenAPI generator finds it
-    view.initkwargs = {}  # type: ignore[attr-defined]
     return view
 
 

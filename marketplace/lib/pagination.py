@@ -31,7 +31,7 @@ class NewestFirst(CursorPagination):
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
         """One page; its links carry the public origin, whatever host the request named."""
         try:
-            page = super().paginate_queryset(queryset, request, view)
+            page: Any = super().paginate_queryset(queryset, request, view)
         except (ValidationError, ValueError, DataError) as error:  # a cursor that somebody made up
             raise NotFound("Invalid cursor") from error
         self.base_url = settings.PUBLIC_URL + request.get_full_path()

@@ -1,4 +1,7 @@
-"""Query parameters of the API. Unknown ones are ignored, wrong values named.  Source: replicate-api.md 1.3, 1.6, 1.8."""
+"""Query parameters of the API. Unknown ones are ignored, wrong values named.
+
+Source: replicate-api.md 1.3, 1.6, 1.8.
+"""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -19,7 +22,9 @@ def moment(query: Mapping[str, str], name: str) -> datetime.datetime | None:
     except ValueError:
         found = None
     if found is None:
-        raise ValidationFailed([FieldError(f"?{name}", f"Expected a date-time like 2026-01-02T03:04:05Z, got {text[:50]}")])
+        raise ValidationFailed(
+            [FieldError(f"?{name}", f"Expected a date-time like 2026-01-02T03:04:05Z, got {text[:50]}")]
+        )
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 

@@ -21,20 +21,34 @@ _PROBLEMS = {
 }
 _TEXT = {"type": "string"}
 _PARAMETERS: dict[str, dict[str, Any]] = {
-    "Prefer": {"in": "header", "schema": _TEXT, "description": "`wait` or `wait=n`: hold the answer up to n (60) seconds"},
-    "Cancel-After": {"in": "header", "schema": _TEXT, "description": "Deadline, 5 s to 24 h: `30`, `90s`, `5m`, `1h30m`"},
+    "Prefer": {
+        "in": "header",
+        "schema": _TEXT,
+        "description": "`wait` or `wait=n`: hold the answer up to n (60) seconds",
+    },
+    "Cancel-After": {
+        "in": "header",
+        "schema": _TEXT,
+        "description": "Deadline, 5 s to 24 h: `30`, `90s`, `5m`, `1h30m`",
+    },
     "Last-Event-ID": {"in": "header", "schema": _TEXT, "description": "The id of the event that was seen last"},
     "cursor": {"in": "query", "schema": _TEXT, "description": "From `next` or `previous` of a page"},
     "created_after": {"in": "query", "schema": TIME, "description": "Created then or later"},
     "created_before": {"in": "query", "schema": TIME, "description": "Created earlier"},
-    "source": {"in": "query", "schema": {"type": "string", "enum": ["web"]}, "description": "Only those made on the site"},
+    "source": {
+        "in": "query",
+        "schema": {"type": "string", "enum": ["web"]},
+        "description": "Only those made on the site",
+    },
     "sort_by": {
         "in": "query",
         "schema": {"type": "string", "enum": ["latest_version_created_at", "model_created_at"]},
         "description": "What to sort by",
     },
     "sort_direction": {
-        "in": "query", "schema": {"type": "string", "enum": ["desc", "asc"]}, "description": "Newest or oldest first",
+        "in": "query",
+        "schema": {"type": "string", "enum": ["desc", "asc"]},
+        "description": "Newest or oldest first",
     },
     "owner": {"in": "query", "required": True, "schema": _TEXT, "description": "Of the file"},
     "expiry": {"in": "query", "required": True, "schema": {"type": "integer"}, "description": "Unix seconds"},
@@ -110,5 +124,3 @@ _SUCCESSES = {"200": "Done", "201": "Created", "202": "Still at work", "204": "D
 
 def _content(schema: dict[str, Any], example: Any) -> dict[str, Any]:
     return {"schema": schema} if example is None else {"schema": schema, "example": example}
-
-

@@ -39,13 +39,19 @@ def page_of(name: str) -> dict[str, Any]:
     return record({"next": nullable(LINK), "previous": nullable(LINK), "results": array(ref(name))})
 
 
-_VERSION_ID = {"type": "string", "description": "64 hexadecimal characters, or `hidden` for an official model called by name"}
+_VERSION_ID = {
+    "type": "string",
+    "description": "64 hexadecimal characters; `hidden` for an official model called by name",
+}
 _EVENTS = array({"type": "string", "enum": ["start", "output", "logs", "completed"]})
 _WEBHOOK = {**LINK, "description": "Where to send the prediction when it changes. Deliveries are signed."}
 _CREATION = {
     "input": {"type": "object", "additionalProperties": True, "description": "What the model takes; see its schema."},
     "webhook": _WEBHOOK,
-    "webhook_events_filter": {**_EVENTS, "description": "Which changes to tell of; without it `output` and `completed`."},
+    "webhook_events_filter": {
+        **_EVENTS,
+        "description": "Which changes to tell of; without it `output` and `completed`.",
+    },
     "stream": {"type": "boolean", "deprecated": True, "description": "Has no effect: models that can, stream."},
 }
 
@@ -59,7 +65,7 @@ SCHEMAS: dict[str, Any] = {
             "errors": array(record({"pointer": TEXT, "detail": TEXT}, optional="pointer")),
         },
         optional="title invalid_fields errors",
-        description="Every error has this form. `invalid_fields` come with a wrong input, `errors` with a wrong resource.",
+        description="Every error has this form. `invalid_fields` say what of an input is wrong, `errors` of the rest.",
     ),
     "Account": record(
         {
@@ -76,7 +82,10 @@ SCHEMAS: dict[str, Any] = {
             "model": {**TEXT, "example": "nina/echo"},
             "version": _VERSION_ID,
             "input": {"type": "object", "additionalProperties": True},
-            "output": {"nullable": True, "description": "Any JSON; for iterators a list that grows while the model works"},
+            "output": {
+                "nullable": True,
+                "description": "Any JSON; for iterators a list that grows while the model works",
+            },
             "logs": TEXT,
             "error": nullable(TEXT),
             "status": {

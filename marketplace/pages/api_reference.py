@@ -116,7 +116,10 @@ def _kind(schema: dict[str, Any]) -> str:
 def _call(method: str, path: str, example: Any) -> str:
     """The call as a command line."""
     url = document()["servers"][0]["url"] + path
-    lines = ["curl -s" + ("" if method == "GET" else f" -X {method}") + f" {url}", '  -H "Authorization: Bearer $TOKEN"']
+    lines = [
+        "curl -s" + ("" if method == "GET" else f" -X {method}") + f" {url}",
+        '  -H "Authorization: Bearer $TOKEN"',
+    ]
     if example is not None:
         lines.append(f"  -d '{example if isinstance(example, str) else orjson.dumps(example).decode()}'")
     return " \\\n".join(lines)

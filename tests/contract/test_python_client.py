@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import time
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -47,7 +48,7 @@ def test_run_raises_what_the_model_raised(client, fail):
 
 
 def test_a_wrong_input_says_what_to_mend(client, echo):
-    with pytest.raises(ReplicateError, match="input.repeat: Must be less than or equal to 1000"):
+    with pytest.raises(ReplicateError, match=r"input\.repeat: Must be less than or equal to 1000"):
         client.run(echo, input={"text": "x", "repeat": 1001})
 
 
@@ -221,7 +222,7 @@ def test_progress_webhooks_keep_their_distance_and_the_end_comes_last(client, wo
     assert [body["status"] for body in bodies].count("succeeded") == 1
     times = [delivery.at for delivery in receiver.received[:-1]]
     # 500 ms between sendings; what the network adds differs by a little.
-    assert all(later - earlier > 0.45 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier > 0.45 for earlier, later in pairwise(times))
 
 
 def test_the_async_variants_do_the_same(client, echo, words):

@@ -9,7 +9,9 @@ from models_catalog.models import Model, Version
 from tests.accounts.factories import AccountFactory
 
 
-def schema(inputs: dict[str, Any] | None = None, output: dict[str, Any] | None = None, **components: Any) -> dict[str, Any]:
+def schema(
+    inputs: dict[str, Any] | None = None, output: dict[str, Any] | None = None, **components: Any
+) -> dict[str, Any]:
     """A document like Cog's: by default one required text in, a text out."""
     properties = {"text": {"type": "string", "title": "Text", "x-order": 0}} if inputs is None else inputs
     required = [name for name, field in properties.items() if "default" not in field and not field.get("nullable")]
@@ -21,7 +23,11 @@ def schema(inputs: dict[str, Any] | None = None, output: dict[str, Any] | None =
         "info": {"title": "Cog", "version": "0.1.0"},
         "paths": {},
         "components": {
-            "schemas": {"Input": input_component, "Output": output or {"type": "string", "title": "Output"}, **components}
+            "schemas": {
+                "Input": input_component,
+                "Output": output or {"type": "string", "title": "Output"},
+                **components,
+            }
         },
     }
 
@@ -47,7 +53,7 @@ class ModelFactory(factory.django.DjangoModelFactory[Model]):
 
 
 class VersionFactory(factory.django.DjangoModelFactory[Version]):
-    """A version that can run, made its model's latest: `VersionFactory(model__account=alice, openapi_schema=schema(…))`."""
+    """A version that can run, its model's latest: `VersionFactory(model__account=alice, openapi_schema=schema(…))`."""
 
     class Meta:
         model = Version

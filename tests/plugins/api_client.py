@@ -68,7 +68,7 @@ def event_loop_thread() -> Iterator[anyio.from_thread.BlockingPortal]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_clean_up() -> Iterator[None]:
-    """Tests that commit leave no rows but those of migrations; Django's own way takes ten times as long, and all rows."""
+    """Tests that commit leave no rows but those of migrations; Django's own way takes longer, and all rows."""
     from django.test import TransactionTestCase
 
     with pytest.MonkeyPatch.context() as patch:
@@ -78,7 +78,7 @@ def quick_clean_up() -> Iterator[None]:
 
 @pytest.fixture
 def committed(transactional_db: None) -> None:
-    """What the test writes is committed, for other threads to see, and gone after it. Nothing is remembered from before."""
+    """What the test writes is committed, for other threads to see, and gone after it. Caches start empty."""
     from accounts import tokens
     from billing import prices
     from models_catalog import lookup

@@ -1,4 +1,4 @@
-"""A whole site of real processes, started by `manage.py serve` on a folder of its own and set up by the environment alone.
+"""A whole site of real processes, started by `manage.py serve` on a folder of its own, set up by the environment alone.
 
 For tests of official clients, browsers and crashes, and for measurements: `LiveSite.started()` as a context, or the
 fixture `live_site`, one for the session. Models come to it by the real way: an archive over the API, built by a worker.
@@ -54,7 +54,13 @@ class LiveSite:
         """A site that is up, with the account `nina`; ended and removed afterwards. environment: further settings."""
         var_dir = Path(tempfile.mkdtemp(prefix="my-live-", dir="/tmp"))  # short: sockets live below it
         port = _free_port()
-        own = {"VAR_DIR": str(var_dir), "PORT": str(port), "SEED": "0", "SECRET_KEY": "only-for-tests", "LOG_LEVEL": "INFO"}
+        own = {
+            "VAR_DIR": str(var_dir),
+            "PORT": str(port),
+            "SEED": "0",
+            "SECRET_KEY": "only-for-tests",
+            "LOG_LEVEL": "INFO",
+        }
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         env = {**inherited, **own, "EGRESS_ALLOW_PRIVATE": "1", "PUBLIC_URL": f"http://localhost:{port}", **environment}
         with open(var_dir / "serve.log", "wb") as log:
@@ -94,7 +100,7 @@ class LiveSite:
         return httpx.request(method, url, headers=headers, **{"timeout": 70, **options})
 
     def publish(self, folder: str, name: str | None = None, *, owner: str = "nina", **columns: Any) -> str:
-        """Publish tests/cog_models/<folder> as nina's model and wait for its build; returns the version id. Once per name.
+        """Publish tests/cog_models/<folder> as nina's model and wait for its build, once per name; the version id.
 
         columns: of the model, e.g. `is_official=True`.
         """

@@ -234,7 +234,8 @@ def test_pages_follow_each_other_without_loss_or_repeat(api, version):
 def test_every_call_of_a_burst_is_stored_once(api, version):
     answers = []
     calls = [
-        threading.Thread(target=lambda: answers.append(api.post("/v1/predictions", body_for(version)))) for _ in range(12)
+        threading.Thread(target=lambda: answers.append(api.post("/v1/predictions", body_for(version))))
+        for _ in range(12)
     ]
     for call in calls:
         call.start()
