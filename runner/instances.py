@@ -56,6 +56,15 @@ def mark_ended(instance_id: str, *, error: str = "", setup_logs: str | None = No
     Instance.objects.filter(pk=instance_id).exclude(state__in=INSTANCE_ENDED).update(**changes)
 
 
+def end_unknown(host_id: int, known: Sequence[str]) -> None:
+    """End rows of a host that its runner does not know: their creation was stored, but the answer got lost."""
+    young = timezone.now() - datetime.timedelta(seconds=30)
+    rows = Instance.objects.filter(host_id=host_id, created_at__lt=young).exclude(state__in=INSTANCE_ENDED)
+    rows.exclude(pk__in=known).update(
+        state=InstanceState.FAILED, error="the runner lost it while it started", stopped_at=timezone.now()
+    )
+
+
 def note_states(states: dict[str, str], used: Sequence[str]) -> None:
     """What the engine has in memory, for people to see: not more often than it beats."""
     by_state: dict[str, list[str]] = {}

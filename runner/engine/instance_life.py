@@ -21,6 +21,7 @@ from runner.backends import instance_logs
 from runner.backends.base import InstanceSpec, StartFailed
 from runner.coglet import Coglet, CogletError, Health, Unreachable
 from runner.engine.live import LiveInstance
+from runner.engine.patience import until_stored
 from runner.instances import SetupFailed
 from runner.lifecycle import Outcome
 from runner.models import Hardware, Instance, Prediction
@@ -113,7 +114,7 @@ class InstanceLife:
 
     async def _boot(self, instance: LiveInstance) -> None:
         started = time.monotonic()
-        version = await dbthreads.run(Version.objects.get, pk=instance.version_id)
+        version = await until_stored(lambda: dbthreads.run(Version.objects.get, pk=instance.version_id))
         environment = await asyncio.to_thread(environments.ensure_environment, version)
         spec = InstanceSpec(
             instance_id=instance.id,
@@ -131,12 +132,13 @@ class InstanceLife:
         instance.state = InstanceState.SETUP
         instance.handle = await self._engine.backend.start(spec)
         instance.webhook_base = instance.handle.callback_base
-        await dbthreads.run(instances.save_handle, instance.id, instance.handle.to_dict())
+        handle = instance.handle.to_dict()
+        await until_stored(lambda: dbthreads.run(instances.save_handle, instance.id, handle))
         instance.coglet = Coglet(instance.handle.endpoint)
         health = await self._until_ready(instance, started)
         instance.setup_seconds = time.monotonic() - started
         instance.idle_since = time.monotonic()
-        await dbthreads.run(instances.mark_ready, instance.id, setup_logs=health.setup_logs)
+        await until_stored(lambda: dbthreads.run(instances.mark_ready, instance.id, setup_logs=health.setup_logs))
         instance.state = InstanceState.READY
         self._failures.pop(instance.version_id, None)
         log.info("instance_ready", instance=instance.id, version=instance.version_id, seconds=round(instance.setup_seconds, 2))
@@ -219,7 +221,9 @@ class InstanceLife:
         # Stop before the row says so: what a row doesn't own, a takeover would have to hunt for.
         if instance.handle:
             await self._engine.backend.stop(instance.handle, grace_seconds=grace_seconds)
-        await dbthreads.run(instances.mark_ended, instance.id, error=error, setup_logs=setup_logs)
+        await until_stored(
+            lambda: dbthreads.run(instances.mark_ended, instance.id, error=error, setup_logs=setup_logs)
+        )
         if instance.coglet:
             await instance.coglet.close()
         self._engine.instances.pop(instance.id, None)

@@ -7,8 +7,7 @@ order of events. The terminal state is written before the last event is publishe
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
@@ -22,6 +21,7 @@ from runner.cog_events import Broken, CogEvent, Completed, clean_error, settle_c
 from runner.coglet import AtCapacity, CogletError, InputRefused, NotReady, NotRunning, Unreachable
 from runner.engine.inputs import InputUnavailable, input_for_model
 from runner.engine.live import LiveInstance
+from runner.engine.patience import until_stored
 from runner.engine.shown import Shown
 from runner.events import Event
 from runner.lifecycle import Outcome
@@ -40,9 +40,6 @@ _SAVE_SECONDS = 0.5
 _CANCEL_AGAIN_SECONDS = 0.3  # early cancels get lost in coglet: cog-runtime.md 4.5
 _SLOT_WAIT_SECONDS = 1.0
 _CLOCK_SLACK_SECONDS = 2.0  # billing.md 4.2
-_DATABASE_RETRY_SECONDS = 0.5
-
-Stored = TypeVar("Stored")
 
 _CANCEL, _ABANDON, _GONE = "cancel", "abandon", "gone"
 
@@ -355,7 +352,7 @@ class Pump:
                 fault_class=FaultClass.PLATFORM,
             )
             return
-        ended = await _until_stored(
+        ended = await until_stored(
             lambda: dbthreads.run(
                 lifecycle.requeue,
                 self.prediction.pk,
@@ -435,7 +432,8 @@ class Pump:
             predict_us=predict_us,
             fault_class=fault_class,
         )
-        ended = await _until_stored(lambda: self.engine.ends.add(outcome))
+        # A result that a model has given must not be computed twice.
+        ended = await until_stored(lambda: self.engine.ends.add(outcome))
         events, self._unpublished = _joined(self._unpublished), []
         if ended:
             await self._publish([*events, streams.last_event(ended)])
@@ -445,16 +443,6 @@ class Pump:
 
     async def _store_file(self, data_uri: str) -> str:
         return await dbthreads.run(self.engine.store_output, self.prediction, data_uri)
-
-
-async def _until_stored(write: Callable[[], Awaitable[Stored]]) -> Stored:
-    """Write, again and again while the database is away: a result that a model has given must not be computed twice."""
-    while True:
-        try:
-            return await write()
-        except (OperationalError, InterfaceError) as error:
-            log.warning("waiting_for_the_database", error=str(error).strip())
-            await asyncio.sleep(_DATABASE_RETRY_SECONDS)
 
 
 def _joined(events: list[Event]) -> list[Event]:

@@ -50,6 +50,7 @@ class Sweeps:
         states = {i.id: str(i.state) for i in engine.instances.values() if i.handle}
         used = [i.id for i in engine.instances.values() if i.pumps]
         await dbthreads.run(instances.note_states, states, used)
+        await dbthreads.run(instances.end_unknown, engine.host.pk, list(engine.instances))
         driven = {pk for pk, pump in engine.pumps.items() if not pump.ended}
         for prediction_id in await dbthreads.run(ended_by_others, driven):
             if pump := engine.pumps.get(prediction_id):
