@@ -85,6 +85,17 @@ class BoundField:
         return _as_text(self.field.default)
 
     @property
+    def hint(self) -> str:
+        """What it is, its bounds and its default, in one line."""
+        default = f"Default: {self.default_text}" if self.default_text else ""
+        return " · ".join(filter(None, (self.field.description, self.range_text, shortened(default, 100))))
+
+    @property
+    def json_default(self) -> str:
+        """The default as the API takes it, empty for none worth saying."""
+        return shortened(_as_text(self.field.default), 60) if self.default_text else ""
+
+    @property
     def range_text(self) -> str:
         """The bounds in words, empty for none."""
         low, high = self.field.minimum, self.field.maximum
@@ -184,6 +195,11 @@ def _values(field: FormField, given: Any) -> tuple[str, ...]:
     if field.kind in (FieldKind.JSON, FieldKind.LIST):
         return (json.dumps(given, indent=2, ensure_ascii=False),)
     return (_as_text(given),)
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, cut with an ellipsis where it is longer than that many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _as_text(value: Any) -> str:

@@ -62,6 +62,9 @@ class PredictionConsumer(AsyncJsonWebsocketConsumer):
             async for event in streams.follow(self.prediction_id, position, quiet_seconds=_QUIET_SECONDS):
                 await self.send_json(await self._message(event))
             await self.close(ENDED)
+        except OSError:  # the page left while something was on its way to it, or a server of ours did
+            with contextlib.suppress(OSError):
+                await self.close(1011)
         except Exception:  # the top of the connection's loop: a closed line makes the page come back from its position
             log.exception("prediction_websocket_failed", prediction_id=self.prediction_id)
             await self.close(1011)

@@ -26,7 +26,7 @@ from runner.documents import prediction_document
 from runner.input_files import find_upload
 from runner.models import Prediction, StoredFile
 from runner.run_panels import panel_of, steps_of
-from runner.shown_values import Part, as_json, in_form_order, show_value
+from runner.shown_values import Part, as_json, in_form_order, is_ours, show_value
 from runner.states import Status
 
 PAGE_SIZE = 30
@@ -152,7 +152,7 @@ def _amounts(caller: Caller, rows: list[Prediction]) -> dict[str, int]:
 def _summary(prediction: Prediction) -> str:
     """The longest text of the input, which is most often what was asked, for a line of a table."""
     texts = [value for value in prediction.input.values() if isinstance(value, str) and value != REDACTED]
-    longest = max((text for text in texts if not text.startswith("data:")), key=len, default="")
+    longest = max((text for text in texts if not is_ours(text)), key=len, default="")
     return " ".join(longest[:300].split())
 
 

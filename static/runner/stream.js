@@ -140,7 +140,7 @@ class Run {
     removeEventListener("online", this.wake);
     document.removeEventListener("visibilitychange", this.wake);
     this.slot("dot")?.setAttribute("hidden", "");
-    if (this.socket?.readyState < WebSocket.CLOSING) this.socket.close();
+    if (!this.isOver && this.socket?.readyState < WebSocket.CLOSING) this.socket.close(); // else the server closes it
   }
 }
 

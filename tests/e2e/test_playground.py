@@ -1,4 +1,4 @@
-"""A person at a browser, on a whole site: signs up, publishes, runs, watches tokens arrive, cancels, reloads, loses nothing."""
+"""A person at a browser, on a whole site: signs up, publishes, runs, watches tokens arrive, cancels, reloads."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,9 +66,7 @@ def _publish(page: Page, archive: Path) -> None:
     page.set_input_files("[name=archive]", archive)
     page.click("#publish-button")
     page.wait_for_url("**/paula/words/versions/*")
-    expect(page.locator(".status[data-status=succeeded], .status[data-status=ready]").first).to_be_visible(
-        timeout=180_000
-    )
+    expect(page.get_by_text("Ready to run")).to_be_visible(timeout=180_000)
     page.goto("/paula/words")
 
 
