@@ -23,7 +23,9 @@ class PriceMissing(LookupError):
 def price_at(sku: str, at: datetime.datetime) -> Price:
     """The price per compute time of a hardware SKU. Raises PriceMissing.  Source: billing.md 5.2."""
     price = (
-        Price.objects.filter(sku=sku, meter=Meter.COMPUTE_TIME, effective_from__lte=at).order_by("-effective_from").first()
+        Price.objects.filter(sku=sku, meter=Meter.COMPUTE_TIME, effective_from__lte=at)
+        .order_by("-effective_from")
+        .first()
     )
     if price is None:
         raise PriceMissing(f"No price is in force for {sku}")

@@ -128,7 +128,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "channels",
     "csp",
-    "drf_spectacular",
     "rest_framework",
     "accounts",
     "models_catalog",
@@ -234,16 +233,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["marketplace.lib.api_errors.LenientJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "marketplace.lib.api_errors.IgnoreAccept",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "marketplace.lib.api_errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": f"{SITE_NAME} API",
-    "DESCRIPTION": "Run models with one call. Replicate's official clients work by changing the base URL.",
-    "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SCHEMA_PATH_PREFIX": "/v1",
 }
 TOKEN_CACHE_SECONDS: float = env.float("TOKEN_CACHE_SECONDS", default=5.0)
 
@@ -299,8 +290,17 @@ UNFOLD = {
     "STYLES": [lambda request: static("console/console.css")],
     "COLORS": {
         "primary": {
-            "50": "#f0faf7", "100": "#d8f2eb", "200": "#b3e4d8", "300": "#86dfcb", "400": "#5cccb4", "500": "#1f9a87",
-            "600": "#0a665a", "700": "#085a50", "800": "#074b42", "900": "#063d36", "950": "#05201b",
+            "50": "#f0faf7",
+            "100": "#d8f2eb",
+            "200": "#b3e4d8",
+            "300": "#86dfcb",
+            "400": "#5cccb4",
+            "500": "#1f9a87",
+            "600": "#0a665a",
+            "700": "#085a50",
+            "800": "#074b42",
+            "900": "#063d36",
+            "950": "#05201b",
         }
     },
     "SIDEBAR": {

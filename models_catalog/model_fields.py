@@ -63,13 +63,17 @@ def mistakes(new: NewModel, *, hardware_skus: Collection[str]) -> list[FieldErro
     errors = [FieldError(f"/{name}", REQUIRED) for name in _REQUIRED_MEMBERS if not getattr(new, name)]
     if new.name and (len(new.name) > NAME_LENGTH or not NAME_PATTERN.fullmatch(new.name)):
         errors.append(
-            FieldError("/name", f"Use lower-case letters and digits, in parts joined by . _ or - (at most {NAME_LENGTH}).")
+            FieldError(
+                "/name", f"Use lower-case letters and digits, in parts joined by . _ or - (at most {NAME_LENGTH})."
+            )
         )
     if new.visibility and new.visibility not in Model.Visibility.values:
         errors.append(FieldError("/visibility", f"{new.visibility} is not valid. Your options are: public, private."))
     if new.hardware and new.hardware not in hardware_skus:
         options = ", ".join(hardware_skus)
-        errors.append(FieldError("/hardware", f"{new.hardware} is not a valid hardware SKU. Your options are: {options}."))
+        errors.append(
+            FieldError("/hardware", f"{new.hardware} is not a valid hardware SKU. Your options are: {options}.")
+        )
     if len(new.description) > DESCRIPTION_LENGTH:
         errors.append(FieldError("/description", f"At most {DESCRIPTION_LENGTH} characters."))
     return errors + [error for name in LINKS if (error := link_mistake(name, getattr(new, name)))]

@@ -73,7 +73,7 @@ class Version(models.Model):
     class Status(models.TextChoices):
         SUBMITTED = "submitted"  # waiting for, or in, its build
         READY = "ready"
-        FAILED = "failed"        # the build's log says why; the same archive may be submitted again
+        FAILED = "failed"  # the build's log says why; the same archive may be submitted again
 
     id = models.CharField(primary_key=True, max_length=64)  # hex
     model = models.ForeignKey(Model, models.CASCADE, related_name="versions")
@@ -106,7 +106,9 @@ class Collection(models.Model):
     description = models.TextField(blank=True)
     full_description = models.TextField(blank=True)
     position = models.PositiveIntegerField(default=0)
-    members: "models.ManyToManyField[Model, Any]" = models.ManyToManyField(Model, related_name="collections", blank=True)
+    members: "models.ManyToManyField[Model, Any]" = models.ManyToManyField(
+        Model, related_name="collections", blank=True
+    )
 
     class Meta:
         ordering: ClassVar = ["position", "slug"]

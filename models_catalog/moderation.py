@@ -37,9 +37,7 @@ def dismiss(actor: User, report: Report, *, reason: str) -> None:
         )
         if not changed:
             raise Conflict("This report was already decided.")
-        audit.record(
-            actor, "dismiss_report", f"model/{report.model.full_name}", reason=reason, report_id=report.pk
-        )
+        audit.record(actor, "dismiss_report", f"model/{report.model.full_name}", reason=reason, report_id=report.pk)
 
 
 def hide(actor: User, model: Model, *, reason: str) -> None:

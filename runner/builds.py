@@ -163,7 +163,7 @@ def _refuse_unsupported(config: CogConfig) -> None:
             "Take it out of cog.yaml, or ask the operator for such a host.",
         )
     if config.predict is None:
-        raise BuildFailed("cog.yaml names nothing that predicts.", "Add a line like: run: \"run.py:Runner\"")
+        raise BuildFailed("cog.yaml names nothing that predicts.", 'Add a line like: run: "run.py:Runner"')
 
 
 def _tell_warnings(config: CogConfig, log: StepLog) -> None:
@@ -233,7 +233,9 @@ def sweep() -> None:
     """Find what wake-ups and dead workers left: silent builds, versions without a build, queued builds."""
     _retry_silent()
     unfinished = Build.objects.filter(status__in=_UNFINISHED).values("version_id")
-    for version_id in Version.objects.filter(status=Version.Status.SUBMITTED).exclude(pk__in=unfinished).values_list("pk", flat=True):
+    for version_id in (
+        Version.objects.filter(status=Version.Status.SUBMITTED).exclude(pk__in=unfinished).values_list("pk", flat=True)
+    ):
         enqueue(version_id)
     for build_id in Build.objects.filter(status=Build.Status.QUEUED).order_by("pk").values_list("pk", flat=True):
         # Not at each sweep: builds may wait long behind others, and each message is looked at once.

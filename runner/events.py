@@ -15,8 +15,8 @@ class Position:
     """How much of a prediction somebody has seen."""
 
     outputs: int = 0  # items of an iterator's output
-    logs: int = 0     # characters
-    stage: int = 0    # 0 starting, 1 processing, 2 ended
+    logs: int = 0  # characters
+    stage: int = 0  # 0 starting, 1 processing, 2 ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,4 +59,3 @@ class GroupCommit(Generic[Item, Result]):
     def _commit(self, items: Sequence[Item]) -> Sequence[Result]:
         with transaction.atomic():
             return self._write_many(items)
-

@@ -24,7 +24,7 @@ from marketplace.lib.ids import new_id
 from models_catalog.models import Version
 from runner import webhooks
 from runner.models import Prediction
-from runner.states import TERMINAL, FaultClass, Status
+from runner.states import FaultClass, Status
 
 MAX_TRIES = 3  # the first and two more after platform faults
 _REQUEUED = "[modelyard] The instance was lost; trying again.\n"

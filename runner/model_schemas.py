@@ -90,7 +90,9 @@ def _read(path: Path) -> ModelSchema:
         document, slots = found["schema"], found["max_concurrency"]
         schemas.check_document(document)
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise BuildFailed("The model's schema could not be read.", "Does importing the model end the process?") from error
+        raise BuildFailed(
+            "The model's schema could not be read.", "Does importing the model end the process?"
+        ) from error
     except schemas.SchemaInvalid as error:
         raise BuildFailed(str(error), "Change the model's inputs or outputs.") from error
     if not isinstance(slots, int) or isinstance(slots, bool) or not 1 <= slots <= _MOST_SLOTS:

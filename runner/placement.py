@@ -14,15 +14,11 @@ class Size:
 
     def holds(self, need: "Size") -> bool:
         """Is there room for it?"""
-        return (
-            need.cpu_millis <= self.cpu_millis and need.memory_bytes <= self.memory_bytes and need.gpus <= self.gpus
-        )
+        return need.cpu_millis <= self.cpu_millis and need.memory_bytes <= self.memory_bytes and need.gpus <= self.gpus
 
     def minus(self, used: "Size") -> "Size":
         """What is left."""
-        return Size(
-            self.cpu_millis - used.cpu_millis, self.memory_bytes - used.memory_bytes, self.gpus - used.gpus
-        )
+        return Size(self.cpu_millis - used.cpu_millis, self.memory_bytes - used.memory_bytes, self.gpus - used.gpus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,9 @@ def _judge_option(name: str, value: str, project: Path, file: str, depth: int) -
         _judge(found, project, value, depth + 1)
     elif name in _INDEXES or name in ("-f", "--find-links"):
         if not value.startswith("https://"):
-            raise BuildFailed(f"{file}: {name} {value}: only https:// addresses are followed.", f"Mend this line of {file}.")
+            raise BuildFailed(
+                f"{file}: {name} {value}: only https:// addresses are followed.", f"Mend this line of {file}."
+            )
     elif name not in _PLAIN:
         raise BuildFailed(f"{file}: the option {name} is not supported here.", f"Take it out of {file}.")
 
@@ -65,11 +67,15 @@ def _judge_requirement(text: str, project: Path, file: str) -> None:
             "Name a release, or put a ready-made wheel (.whl) into the project.",
         )
     if source.startswith(("http://", "file:")):
-        raise BuildFailed(f"{shown}: only https:// addresses and files of the project are followed.", f"Mend this line of {file}.")
+        raise BuildFailed(
+            f"{shown}: only https:// addresses and files of the project are followed.", f"Mend this line of {file}."
+        )
     if source.startswith((".", "/", "~")) or ("/" in source and "://" not in source):
         _inside(source.partition(";")[0].strip(), project, shown)
         if not source.partition(";")[0].strip().endswith(".whl"):
-            raise BuildFailed(f"{shown}: only ready-made wheels (.whl) of the project are installed.", "Build a wheel of it first.")
+            raise BuildFailed(
+                f"{shown}: only ready-made wheels (.whl) of the project are installed.", "Build a wheel of it first."
+            )
 
 
 def _inside(path: str, project: Path, shown: str) -> Path:

@@ -102,9 +102,7 @@ async def _run(trial: Trial, log: StepLog) -> float:
     return seconds
 
 
-async def _until_set_up(
-    backend: ProcessBackend, handle: Handle, interrupted: asyncio.Event, started: float
-) -> Health:
+async def _until_set_up(backend: ProcessBackend, handle: Handle, interrupted: asyncio.Event, started: float) -> Health:
     async with Coglet(handle.endpoint) as coglet:
         while not interrupted.is_set():
             try:

@@ -19,7 +19,7 @@ FIELDS = {
 
 @pytest.fixture
 def version(alice):
-    return VersionFactory(model__account=alice, model__name="echo", openapi_schema=schema(FIELDS))
+    return VersionFactory.create(model__account=alice, model__name="echo", openapi_schema=schema(FIELDS))
 
 
 def asked(**members: Any) -> dict[str, Any]:
@@ -157,13 +157,13 @@ def test_the_token_of_a_suspended_account_is_refused_at_once(api, alice):
     from tests.accounts.factories import UserFactory
 
     assert api.get("/v1/account").status_code == 200
-    suspension.suspend(UserFactory(is_staff=True), alice, reason="abuse")
+    suspension.suspend(UserFactory.create(is_staff=True), alice, reason="abuse")
     assert api.get("/v1/account").status_code == 401
 
 
 @pytest.mark.parametrize("part", ["", "/readme", "/examples", "/versions"])
 def test_a_strangers_private_model_looks_like_a_missing_one(stranger_api, alice, part):
-    ModelFactory(account=alice, name="secret", visibility="private", readme="x")
+    ModelFactory.create(account=alice, name="secret", visibility="private", readme="x")
     hidden, missing = (stranger_api.get(f"/v1/models/alice/{name}{part}") for name in ("secret", "nothing"))
     assert (hidden.status_code, hidden.json()) == (missing.status_code, missing.json()) == (404, missing.json())
 

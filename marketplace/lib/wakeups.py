@@ -21,7 +21,7 @@ from django.db import transaction
 log = structlog.get_logger(__name__)
 
 RUNNERS = "modelyard.runners"  # new work, cancellations, requests for a replay
-WEB = "modelyard.web"          # things a web process should forget
+WEB = "modelyard.web"  # things a web process should forget
 
 _async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = WeakKeyDictionary()
 

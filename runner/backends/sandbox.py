@@ -84,7 +84,14 @@ def wrap(spec: InstanceSpec, *, run_dir: Path, port: int, arguments: int, server
         INSIDE_RUN,
     ]
     if not spec.network:
-        command += ["--ro-bind", str(NO_AUTHORITY), INSIDE_NO_AUTHORITY, "--setenv", "SSL_CERT_FILE", INSIDE_NO_AUTHORITY]
+        command += [
+            "--ro-bind",
+            str(NO_AUTHORITY),
+            INSIDE_NO_AUTHORITY,
+            "--setenv",
+            "SSL_CERT_FILE",
+            INSIDE_NO_AUTHORITY,
+        ]
     python = str(spec.environment_dir / "bin" / "python")
     relay = [
         python,

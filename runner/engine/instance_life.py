@@ -94,9 +94,7 @@ class InstanceLife:
 
     async def _start(self, version_id: str, hardware: str, size: Size) -> None:
         row = await dbthreads.run(instances.create, self._engine.host.pk, version_id, hardware)
-        instance = LiveInstance(
-            row.pk, version_id, hardware, size, row.slots, callback_token=callback_token(row.pk)
-        )
+        instance = LiveInstance(row.pk, version_id, hardware, size, row.slots, callback_token=callback_token(row.pk))
         self._engine.instances[row.pk] = instance
         self._engine.callbacks.admit(instance.callback_token)
         self._rest_until.pop(version_id, None)
@@ -141,7 +139,12 @@ class InstanceLife:
         await until_stored(lambda: dbthreads.run(instances.mark_ready, instance.id, setup_logs=health.setup_logs))
         instance.state = InstanceState.READY
         self._failures.pop(instance.version_id, None)
-        log.info("instance_ready", instance=instance.id, version=instance.version_id, seconds=round(instance.setup_seconds, 2))
+        log.info(
+            "instance_ready",
+            instance=instance.id,
+            version=instance.version_id,
+            seconds=round(instance.setup_seconds, 2),
+        )
         self._engine.wake()
 
     async def _until_ready(self, instance: LiveInstance, started: float) -> Health:
@@ -221,9 +224,7 @@ class InstanceLife:
         # Stop before the row says so: what a row doesn't own, a takeover would have to hunt for.
         if instance.handle:
             await self._engine.backend.stop(instance.handle, grace_seconds=grace_seconds)
-        await until_stored(
-            lambda: dbthreads.run(instances.mark_ended, instance.id, error=error, setup_logs=setup_logs)
-        )
+        await until_stored(lambda: dbthreads.run(instances.mark_ended, instance.id, error=error, setup_logs=setup_logs))
         if instance.coglet:
             await instance.coglet.close()
         self._engine.instances.pop(instance.id, None)
@@ -266,6 +267,4 @@ def _fail_waiting(version_id: str, error: SetupFailed) -> list[Prediction]:
 def live_from_row(row: Instance) -> LiveInstance:
     """The in-memory side of a row, for takeover."""
     size = Size(row.hardware.cpu_millis, row.hardware.memory_bytes, row.hardware.gpus)
-    return LiveInstance(
-        row.pk, row.version_id, row.hardware_id, size, row.slots, callback_token=callback_token(row.pk)
-    )
+    return LiveInstance(row.pk, row.version_id, row.hardware_id, size, row.slots, callback_token=callback_token(row.pk))

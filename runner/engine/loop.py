@@ -254,7 +254,9 @@ def _claim_next(
     claims: list[Claim] = []
     left: list[Waiting] = []
     for item in waiting:
-        best = max((i for i in room if versions[i] == item.version_id and room[i] > 0), key=room.__getitem__, default=None)
+        best = max(
+            (i for i in room if versions[i] == item.version_id and room[i] > 0), key=room.__getitem__, default=None
+        )
         if best is None:
             left.append(item)
         else:

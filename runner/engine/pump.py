@@ -47,7 +47,9 @@ _CANCEL, _ABANDON, _GONE = "cancel", "abandon", "gone"
 class Pump:
     """Drives one claimed prediction to its end. `attached`: it was started by an earlier runner and taken over."""
 
-    def __init__(self, engine: "Engine", prediction: Prediction, instance: LiveInstance, *, attached: bool = False) -> None:
+    def __init__(
+        self, engine: "Engine", prediction: Prediction, instance: LiveInstance, *, attached: bool = False
+    ) -> None:
         self.engine = engine
         self.prediction = prediction
         self.instance = instance
@@ -251,9 +253,7 @@ class Pump:
             fault = FaultClass.USER_INPUT if error.startswith("Input validation error") else FaultClass.MODEL_ERROR
             await self._end(Status.FAILED, error=error, metrics=metrics, predict_us=predict_us, fault_class=fault)
         elif completed.status == "canceled":
-            await self._end(
-                Status.CANCELED, metrics=metrics, predict_us=predict_us, fault_class=FaultClass.USER_CANCEL
-            )
+            await self._end(Status.CANCELED, metrics=metrics, predict_us=predict_us, fault_class=FaultClass.USER_CANCEL)
         else:
             await self._succeeded(completed, metrics, predict_us)
 

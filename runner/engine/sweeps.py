@@ -79,7 +79,12 @@ def end_overdue() -> list[Prediction]:
     causes: list[tuple[QuerySet[Prediction], Status, str | None, FaultClass]] = [
         (waiting.filter(deadline__lte=now), Status.ABORTED, None, FaultClass.TIMEOUT),
         # Accepted by a web process that had not yet heard of it.
-        (waiting.filter(model__hidden_at__isnull=False), Status.CANCELED, "The model was taken down", FaultClass.PLATFORM),
+        (
+            waiting.filter(model__hidden_at__isnull=False),
+            Status.CANCELED,
+            "The model was taken down",
+            FaultClass.PLATFORM,
+        ),
         (waiting.filter(created_at__lte=queue_limit), Status.FAILED, _NOT_IN_TIME, FaultClass.PLATFORM),
     ]
     outcomes: dict[str, Outcome] = {}

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import marketplace.lib.ids
 from django.conf import settings
 from django.db import migrations, models
+
+import marketplace.lib.ids
 
 
 class Migration(migrations.Migration):

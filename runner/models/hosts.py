@@ -67,7 +67,9 @@ class Instance(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["host"], name="instance_live",
+            models.Index(
+                fields=["host"],
+                name="instance_live",
                 condition=~models.Q(state__in=sorted(INSTANCE_ENDED)),
             ),
             models.Index(fields=["version", "-created_at"], name="instance_by_version"),

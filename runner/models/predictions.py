@@ -57,7 +57,9 @@ class Prediction(models.Model):
     streams_files = models.BooleanField(default=False)  # … of files
     stream_token = models.CharField(max_length=52, null=True, unique=True)  # noqa: DJ001 - many rows have none
     webhook = models.TextField(blank=True)
-    webhook_events: "models.JSONField[list[str] | None, list[str] | None]" = models.JSONField(null=True)  # None: default
+    webhook_events: "models.JSONField[list[str] | None, list[str] | None]" = models.JSONField(
+        null=True
+    )  # None: default
     is_webhook_legacy = models.BooleanField(default=False)  # given as `webhook_completed`: not echoed
     traceparent = models.CharField(max_length=55, blank=True)
 
@@ -68,7 +70,9 @@ class Prediction(models.Model):
             models.Index(fields=["version"], name="prediction_by_version"),
             models.Index(fields=["created_at"], name="prediction_queue", condition=models.Q(status=Status.STARTING)),
             models.Index(fields=["instance"], name="prediction_running", condition=models.Q(status=Status.PROCESSING)),
-            models.Index(fields=["deadline"], name="prediction_deadlines",
+            models.Index(
+                fields=["deadline"],
+                name="prediction_deadlines",
                 condition=models.Q(deadline__isnull=False) & ~models.Q(status__in=_TERMINAL),
             ),
         ]

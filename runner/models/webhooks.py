@@ -32,7 +32,8 @@ class WebhookDelivery(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["next_attempt_at"], name="webhook_due", condition=models.Q(next_attempt_at__isnull=False)
+            models.Index(
+                fields=["next_attempt_at"], name="webhook_due", condition=models.Q(next_attempt_at__isnull=False)
             ),
             models.Index(fields=["prediction_id", "created_at"], name="webhook_by_prediction"),
         ]

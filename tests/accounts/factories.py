@@ -22,7 +22,7 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
 
 
 class AccountFactory(factory.django.DjangoModelFactory[Account]):
-    """A user's account, of the same name: `AccountFactory(username="alice")`."""
+    """A user's account, of the same name: `AccountFactory.create(username="alice")`."""
 
     class Meta:
         model = Account

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_it_prints_only_the_token_which_acts_as_the_user():
-    account = AccountFactory(username="olga")
+    account = AccountFactory.create(username="olga")
     out = io.StringIO()
     call_command("create_token", "Olga", "--name", "laptop", stdout=out)
     text = out.getvalue().removesuffix("\n")

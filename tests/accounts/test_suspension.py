@@ -22,7 +22,7 @@ def suspended(alice_at_home: Person, olga: Person, django_capture_on_commit_call
     """Alice, with a used token and work under way, after Olga suspended her."""
     alice_at_home.token = token_for(alice_at_home.account)  # type: ignore[attr-defined]
     tokens.find_caller(alice_at_home.token)  # type: ignore[attr-defined]
-    version = VersionFactory(model__account=alice_at_home.account)
+    version = VersionFactory.create(model__account=alice_at_home.account)
     make_prediction(version)
     start(make_prediction(version))
     with django_capture_on_commit_callbacks(execute=True):

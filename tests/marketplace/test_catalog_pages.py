@@ -18,7 +18,7 @@ LISTS = ["/", "/explore", "/search?q=secret", "/collections/letters", "/alice"]
 def publish(person: Person, name: str, **columns: Any) -> Model:
     """A model with a version that can run."""
     given = {f"model__{column}": value for column, value in columns.items()}
-    return VersionFactory(model__account=person.account, model__name=name, **given).model
+    return VersionFactory.create(model__account=person.account, model__name=name, **given).model
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_search_finds_by_words_and_says_when_there_is_nothing(alice_at_home: Per
 
 def test_home_shows_a_real_example_of_a_featured_model_with_its_program(alice_at_home: Person, visitor: Client) -> None:
     publish(alice_at_home, "other", run_count=99)
-    version = VersionFactory(
+    version = VersionFactory.create(
         model__account=alice_at_home.account,
         model__name="poet",
         openapi_schema=schema(output=TEXT_ITERATOR),
@@ -112,7 +112,7 @@ def test_home_of_an_empty_instance_says_what_to_do(visitor: Client) -> None:
 
 def test_home_of_a_first_start_follows_the_samples_also_without_script(visitor: Client, settings: Any) -> None:
     settings.SEED = True
-    AccountFactory(username=seeding.OWNER)
+    AccountFactory.create(username=seeding.OWNER)
     page = visitor.get("/").content.decode()
     assert "Setting up the sample models" in page
     assert "0 of" in page

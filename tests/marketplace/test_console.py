@@ -30,7 +30,7 @@ SECRET = "do-not-show-this"
 @pytest.fixture
 def everything(alice_at_home: Person, olga: Person) -> Model:
     """One row or more of each kind; the model."""
-    version = VersionFactory(model__account=alice_at_home.account, model__name="echo")
+    version = VersionFactory.create(model__account=alice_at_home.account, model__name="echo")
     host = Host.objects.create(
         name="here", backend="process", cpu_millis=4000, memory_bytes=2**33, last_seen_at=timezone.now()
     )

@@ -16,7 +16,7 @@ ILLEGAL = {"category": "illegal", "text": "see its readme"}
 def model(alice_at_home: Person) -> Model:
     """Alice's public model."""
     cache.clear()
-    return VersionFactory(model__account=alice_at_home.account, model__name="echo").model
+    return VersionFactory.create(model__account=alice_at_home.account, model__name="echo").model
 
 
 def test_a_visitor_may_report(model: Model, visitor: Client) -> None:

@@ -20,7 +20,7 @@ from tests.runner.factories import end, make_prediction, start
 @pytest.fixture
 def version(alice_at_home: Person) -> Version:
     """Of Alice's public model, with facts in this process's cache."""
-    version = VersionFactory(model__account=alice_at_home.account, model__name="echo")
+    version = VersionFactory.create(model__account=alice_at_home.account, model__name="echo")
     assert lookup.find_facts(alice_at_home.caller, version.pk)
     return version
 
@@ -68,7 +68,7 @@ def test_what_was_queued_or_running_is_canceled_free_of_charge(version: Version,
 
 
 def test_other_models_go_on(version: Version, take_down: Any, alice_at_home: Person) -> None:
-    other = make_prediction(VersionFactory(model__account=alice_at_home.account))
+    other = make_prediction(VersionFactory.create(model__account=alice_at_home.account))
     take_down(version.model)
     assert Prediction.objects.get(pk=other.pk).status == Status.STARTING
 

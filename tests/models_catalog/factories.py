@@ -53,7 +53,7 @@ class ModelFactory(factory.django.DjangoModelFactory[Model]):
 
 
 class VersionFactory(factory.django.DjangoModelFactory[Version]):
-    """A version that can run, its model's latest: `VersionFactory(model__account=alice, openapi_schema=schema(…))`."""
+    """A version that can run, its model's latest: `VersionFactory.create(model__account=alice, openapi_schema=schema(…))`."""
 
     class Meta:
         model = Version

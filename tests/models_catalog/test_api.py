@@ -15,7 +15,7 @@ def names(answer):
 
 
 def test_a_model_is_shown_complete(api, alice, golden):
-    version = VersionFactory(model__account=alice, model__name="echo", model__description="Repeats")
+    version = VersionFactory.create(model__account=alice, model__name="echo", model__description="Repeats")
     prediction = end(make_prediction(version), output="HI")
     Example.objects.create(
         model=version.model, prediction_id=prediction.pk, prediction=api.get(f"/v1/predictions/{prediction.pk}").json()
@@ -30,17 +30,17 @@ def test_a_new_model_has_neither_version_nor_example(api):
 
 
 def test_the_list_has_public_models_newest_version_first(api, alice):
-    ModelFactory(account=alice, name="bare")
-    VersionFactory(model__account=alice, model__name="private", model__visibility="private")
-    VersionFactory(model__account=alice, model__name="older")
-    VersionFactory(model__account=alice, model__name="newer")
+    ModelFactory.create(account=alice, name="bare")
+    VersionFactory.create(model__account=alice, model__name="private", model__visibility="private")
+    VersionFactory.create(model__account=alice, model__name="older")
+    VersionFactory.create(model__account=alice, model__name="newer")
     assert names(api.get("/v1/models")) == ["newer", "older", "bare"]
     assert names(api.get("/v1/models?sort_by=model_created_at&sort_direction=asc")) == ["bare", "older", "newer"]
 
 
 def test_pages_keep_the_sort_and_lose_nothing(api, alice):
     for number in range(PAGE + 2):
-        VersionFactory(model__account=alice, model__name=f"model-{number:02}")
+        VersionFactory.create(model__account=alice, model__name=f"model-{number:02}")
     first = api.get("/v1/models?sort_by=model_created_at&sort_direction=asc")
     assert "sort_direction=asc" in first.json()["next"]
     second = api.get(first.json()["next"])
@@ -52,13 +52,13 @@ def test_a_page_costs_the_same_however_many_models_it_has(api, alice, django_ass
     from models_catalog.serializers import model_documents
 
     for _ in range(5):
-        VersionFactory(model__account=alice)
+        VersionFactory.create(model__account=alice)
     with django_assert_max_num_queries(2):
         assert len(model_documents(list(search("")))) == 5
 
 
 def test_texts_and_links_are_changed_and_null_clears_them(api, alice):
-    ModelFactory(account=alice, name="echo", github_url="https://example.com/x", description="old")
+    ModelFactory.create(account=alice, name="echo", github_url="https://example.com/x", description="old")
     changes = {"description": "new", "readme": "# Echo", "github_url": None}
     document = api.request("PATCH", "/v1/models/alice/echo", json=changes).json()
     assert (document["description"], document["github_url"]) == ("new", None)
@@ -68,34 +68,34 @@ def test_texts_and_links_are_changed_and_null_clears_them(api, alice):
 
 
 def test_only_the_owner_changes_a_model(stranger_api, alice):
-    ModelFactory(account=alice, name="echo")
+    ModelFactory.create(account=alice, name="echo")
     assert stranger_api.request("PATCH", "/v1/models/alice/echo", json={"description": "mine"}).status_code == 403
 
 
 def test_versions_are_listed_newest_first_and_read_by_id(api, alice):
-    older = VersionFactory(model__account=alice, model__name="echo")
-    newer = VersionFactory(model=older.model)
-    VersionFactory(model=older.model, status="failed", latest=False)
+    older = VersionFactory.create(model__account=alice, model__name="echo")
+    newer = VersionFactory.create(model=older.model)
+    VersionFactory.create(model=older.model, status="failed", latest=False)
     listed = api.get("/v1/models/alice/echo/versions").json()["results"]
     assert [version["id"] for version in listed] == [newer.pk, older.pk]
     assert api.get(f"/v1/models/alice/echo/versions/{older.pk}").json() == listed[1]
 
 
 def test_a_version_of_another_model_is_not_found(api, alice):
-    other = VersionFactory(model__account=alice)
-    ModelFactory(account=alice, name="echo")
+    other = VersionFactory.create(model__account=alice)
+    ModelFactory.create(account=alice, name="echo")
     assert api.get(f"/v1/models/alice/echo/versions/{other.pk}").status_code == 404
 
 
 def test_versions_of_an_official_model_are_read_but_not_listed(api, alice):
-    version = VersionFactory(model__account=alice, model__name="echo", model__is_official=True)
+    version = VersionFactory.create(model__account=alice, model__name="echo", model__is_official=True)
     assert api.get("/v1/models/alice/echo/versions").status_code == 404
     assert api.get(f"/v1/models/alice/echo/versions/{version.pk}").status_code == 200
     assert api.get("/v1/models/alice/echo").json()["latest_version"]["id"] == version.pk
 
 
 def test_collections_fit_one_page_and_hold_whole_models(api, alice):
-    version = VersionFactory(model__account=alice, model__name="echo")
+    version = VersionFactory.create(model__account=alice, model__name="echo")
     collection = Collection.objects.create(slug="text-tools", name="Text tools", description="Small")
     collection.members.add(version.model)
     page = api.get("/v1/collections").json()
@@ -113,8 +113,8 @@ def test_collections_fit_one_page_and_hold_whole_models(api, alice):
     [("shout", "text/plain"), ('"shout"', "text/plain"), ('"shout"', "application/json"), ('{"query": "shout"}', "")],
 )
 def test_clients_ask_in_different_ways_and_find_the_same(api, alice, body, content_type):
-    VersionFactory(model__account=alice, model__name="echo-shout")
-    VersionFactory(model__account=alice, model__name="whisper")
+    VersionFactory.create(model__account=alice, model__name="echo-shout")
+    VersionFactory.create(model__account=alice, model__name="whisper")
     answer = api.request("QUERY", "/v1/models", content=body, headers={"Content-Type": content_type})
     assert names(answer) == ["echo-shout"]
     assert (answer.json()["next"], answer.json()["previous"]) == (None, None)
@@ -129,8 +129,8 @@ def catalog(alice):
         "reader": ("Reads text aloud", "Text to speech with many voices.", 7),
     }
     for name, (description, readme, runs) in texts.items():
-        model = ModelFactory(account=alice, name=name, description=description, readme=readme, run_count=runs)
-        VersionFactory(model=model)
+        model = ModelFactory.create(account=alice, name=name, description=description, readme=readme, run_count=runs)
+        VersionFactory.create(model=model)
 
 
 @pytest.mark.parametrize(
@@ -167,5 +167,5 @@ def test_private_and_hidden_models_are_never_found(api, catalog, alice):
 
 def test_of_equals_the_most_run_comes_first(alice):
     for name, runs in (("cat-one", 1), ("cat-two", 9)):
-        VersionFactory(model=ModelFactory(account=alice, name=name, run_count=runs))
+        VersionFactory.create(model=ModelFactory.create(account=alice, name=name, run_count=runs))
     assert [model.name for model in search("cat")] == ["cat-two", "cat-one"]

@@ -21,7 +21,7 @@ SKUS = ["cpu", "gpu-t4"]
 
 @pytest.fixture
 def owner():
-    return AccountFactory(username="olga")
+    return AccountFactory.create(username="olga")
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def caller(owner):
 
 @pytest.fixture
 def model(owner):
-    return ModelFactory(account=owner, name="echo")
+    return ModelFactory.create(account=owner, name="echo")
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_name_is_given_once_per_owner(caller):
 
 
 def test_nobody_creates_models_for_others(caller):
-    AccountFactory(username="other")
+    AccountFactory.create(username="other")
     with pytest.raises(PermissionDenied):
         create(caller, owner="other")
 
@@ -111,7 +111,7 @@ def test_null_clears_a_text_and_unknown_members_are_left_alone(caller, model):
 
 def test_only_the_owner_changes_a_model(model):
     with pytest.raises(PermissionDenied):
-        publishing.update_model(caller_of(AccountFactory()), model, {"description": "mine"})
+        publishing.update_model(caller_of(AccountFactory.create()), model, {"description": "mine"})
 
 
 def submit(caller, model, archive=None):
@@ -144,7 +144,7 @@ def test_the_same_content_is_the_same_version_however_it_was_packed(caller, mode
 
 
 def test_the_same_content_of_another_model_is_another_version(caller, owner, model):
-    assert submit(caller, model).pk != submit(caller, ModelFactory(account=owner)).pk
+    assert submit(caller, model).pk != submit(caller, ModelFactory.create(account=owner)).pk
 
 
 def test_a_version_that_is_ready_is_not_built_again(caller, model, submitted, django_capture_on_commit_callbacks):
@@ -168,7 +168,7 @@ def test_a_failed_version_is_submitted_anew(caller, model, submitted, django_cap
 
 def test_only_the_owner_publishes(model):
     with pytest.raises(PermissionDenied):
-        submit(caller_of(AccountFactory()), model)
+        submit(caller_of(AccountFactory.create()), model)
 
 
 def test_each_mistake_in_cog_yaml_has_its_place(caller, model):
@@ -208,7 +208,7 @@ def accept(version, **changes):
 
 
 def test_an_accepted_version_can_run_and_is_the_latest(model):
-    version = VersionFactory(model=model, status=Version.Status.SUBMITTED, latest=False)
+    version = VersionFactory.create(model=model, status=Version.Status.SUBMITTED, latest=False)
     assert accept(version, max_concurrency=4)
     version.refresh_from_db()
     model.refresh_from_db()
@@ -216,8 +216,8 @@ def test_an_accepted_version_can_run_and_is_the_latest(model):
 
 
 def test_an_older_version_that_is_built_later_is_not_the_latest(model):
-    older = VersionFactory(model=model, status=Version.Status.SUBMITTED, latest=False)
-    newer = VersionFactory(model=model, status=Version.Status.SUBMITTED, latest=False)
+    older = VersionFactory.create(model=model, status=Version.Status.SUBMITTED, latest=False)
+    newer = VersionFactory.create(model=model, status=Version.Status.SUBMITTED, latest=False)
     assert accept(newer)
     assert accept(older)
     model.refresh_from_db()
@@ -225,14 +225,14 @@ def test_an_older_version_that_is_built_later_is_not_the_latest(model):
 
 
 def test_a_build_is_accepted_once(model):
-    version = VersionFactory(model=model)
+    version = VersionFactory.create(model=model)
     assert not accept(version)
     assert not publishing.reject_build(version.pk)
 
 
 def test_the_projects_readme_fills_an_empty_one_only(model):
-    accept(VersionFactory(model=model, status=Version.Status.SUBMITTED, latest=False), readme="# First")
-    accept(VersionFactory(model=model, status=Version.Status.SUBMITTED, latest=False), readme="# Second")
+    accept(VersionFactory.create(model=model, status=Version.Status.SUBMITTED, latest=False), readme="# First")
+    accept(VersionFactory.create(model=model, status=Version.Status.SUBMITTED, latest=False), readme="# Second")
     model.refresh_from_db()
     assert model.readme == "# First"
 

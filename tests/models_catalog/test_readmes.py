@@ -28,13 +28,26 @@ def test_markdown_becomes_html() -> None:
         '<svg onload="alert(1)"></svg>',
         '<div class="site-header" id="content">x</div>',
         "<img src='\"><script>alert(1)</script>'>",
-        '![x](data:text/html;base64,PHNjcmlwdD4=)',
+        "![x](data:text/html;base64,PHNjcmlwdD4=)",
     ],
 )
 def test_nothing_active_survives(attack: str) -> None:
     html = render(f"before\n\n{attack}\n\nafter").lower()
-    for trace in ("<script", "onerror", "onclick", "onload", 'href="javascript', "<iframe", "<form", "<style", "style=",
-                  "<svg", 'class="site', 'id="content', 'href="data:'):
+    for trace in (
+        "<script",
+        "onerror",
+        "onclick",
+        "onload",
+        'href="javascript',
+        "<iframe",
+        "<form",
+        "<style",
+        "style=",
+        "<svg",
+        'class="site',
+        'id="content',
+        'href="data:',
+    ):
         assert trace not in html
     assert "after" in html
 

@@ -108,7 +108,7 @@ def alice(committed: None) -> "Account":
     """Who owns things."""
     from tests.accounts.factories import AccountFactory
 
-    return AccountFactory(username="alice")
+    return AccountFactory.create(username="alice")
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def stranger(committed: None) -> "Account":
     """Who must not see Alice's private things."""
     from tests.accounts.factories import AccountFactory
 
-    return AccountFactory(username="stranger")
+    return AccountFactory.create(username="stranger")
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def _person(name: str, **columns: Any) -> Person:
     from accounts.models import User
     from tests.accounts.factories import AccountFactory
 
-    account = AccountFactory(username=name)
+    account = AccountFactory.create(username=name)
     User.objects.filter(pk=account.user_id).update(**columns, is_active=True)
     user = User.objects.get(pk=account.user_id)
     browser = Client()

@@ -26,13 +26,13 @@ def uv_cache() -> Path:
 
 def submit_files(account: Account, files: dict[str, str], model: Model | None = None) -> Version:
     """A version of these files; its build is queued."""
-    model = model or ModelFactory(account=account, hardware="cpu-small")
+    model = model or ModelFactory.create(account=account, hardware="cpu-small")
     return publishing.submit_version(caller_of(account), model, zipped(files))
 
 
 def submit_model(account: Account, name: str) -> Version:
     """A version of a model in tests/cog_models."""
-    model = ModelFactory(account=account, hardware="cpu-small")
+    model = ModelFactory.create(account=account, hardware="cpu-small")
     return publishing.submit_version(caller_of(account), model, io.BytesIO(project_folder.pack(COG_MODELS / name)))
 
 

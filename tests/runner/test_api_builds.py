@@ -16,7 +16,7 @@ PATH = "/v1/models/alice/tiny/versions"
 
 @pytest.fixture
 def model(alice):
-    return ModelFactory(account=alice, name="tiny", hardware="cpu-small")
+    return ModelFactory.create(account=alice, name="tiny", hardware="cpu-small")
 
 
 def post_file(api, archive, path=PATH):

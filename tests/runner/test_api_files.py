@@ -32,7 +32,7 @@ def upload(api, content=b"hello", **parts):
 
 @pytest.fixture
 def output(alice):
-    prediction = end(make_prediction(VersionFactory(model__account=alice)))
+    prediction = end(make_prediction(VersionFactory.create(model__account=alice)))
 
     def store(content=b"0123456789", content_type="image/png", filename="out.png"):
         return files.store_output(prediction, ContentFile(content), content_type=content_type, filename=filename)
@@ -193,7 +193,7 @@ def test_a_known_tag_needs_no_content(anonymous_api, output):
 
 
 def test_an_input_may_name_an_own_upload_and_the_model_gets_its_content(api, alice):
-    version = VersionFactory(
+    version = VersionFactory.create(
         model__account=alice, openapi_schema=schema({"image": {"type": "string", "format": "uri"}})
     )
     url = upload(api).json()["urls"]["get"]
@@ -208,7 +208,7 @@ def test_an_input_may_name_an_own_upload_and_the_model_gets_its_content(api, ali
 
 def test_an_input_may_not_name_a_strangers_upload(api, stranger, alice):
     file = files.store_upload(caller_of(stranger), ContentFile(b"x"), name="x", content_type="text/plain", metadata={})
-    version = VersionFactory(model__account=alice)
+    version = VersionFactory.create(model__account=alice)
     body = {"version": version.pk, "input": {"text": files.upload_url(file)}}
     answer = api.post("/v1/predictions", body)
     assert (answer.status_code, answer.json()["invalid_fields"][0]["field"]) == (422, "input.text")

@@ -24,12 +24,12 @@ BAD_VERSION = {
 
 @pytest.fixture
 def version(alice):
-    return VersionFactory(model__account=alice, model__name="echo")
+    return VersionFactory.create(model__account=alice, model__name="echo")
 
 
 @pytest.fixture
 def iterator(alice):
-    return VersionFactory(model__account=alice, model__name="words", openapi_schema=schema(output=TEXT_ITERATOR))
+    return VersionFactory.create(model__account=alice, model__name="words", openapi_schema=schema(output=TEXT_ITERATOR))
 
 
 def body_for(of, **members):
@@ -156,7 +156,7 @@ def test_a_deadline_that_makes_no_sense_is_refused(api, version, header):
 
 def test_the_input_is_echoed_as_sent_with_secrets_hidden(api, alice):
     fields = {"key": {"type": "string", "x-cog-secret": True}, "times": {"type": "integer", "default": 2}}
-    version = VersionFactory(model__account=alice, openapi_schema=schema(fields))
+    version = VersionFactory.create(model__account=alice, openapi_schema=schema(fields))
     document = api.post("/v1/predictions", body_for(version, input={"key": "hunter2", "more": 1})).json()
     assert document["input"] == {"key": "[REDACTED]", "more": 1}
     assert b"hunter2" not in bytes(Prediction.objects.get().sealed_secrets)
@@ -249,5 +249,7 @@ def test_a_model_of_another_account_may_be_run_when_public(stranger_api, version
 
 
 def test_a_hidden_model_is_run_by_nobody(api, alice):
-    version = VersionFactory(model=ModelFactory(account=alice, hidden_at=datetime.datetime.now(datetime.UTC)))
+    version = VersionFactory.create(
+        model=ModelFactory.create(account=alice, hidden_at=datetime.datetime.now(datetime.UTC))
+    )
     assert api.post("/v1/predictions", body_for(version)).json() == BAD_VERSION

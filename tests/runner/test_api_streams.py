@@ -10,7 +10,7 @@ from tests.runner.factories import end, make_prediction
 
 @pytest.fixture
 def words(alice):
-    return VersionFactory(model__account=alice, openapi_schema=schema(output=TEXT_ITERATOR))
+    return VersionFactory.create(model__account=alice, openapi_schema=schema(output=TEXT_ITERATOR))
 
 
 FAILED = 'event: error\ndata: {{"detail":"Out of paper"}}\n\nid: {at}:2\nevent: done\ndata: {{"reason":"error"}}\n\n'
@@ -79,7 +79,7 @@ def test_between_error_and_done_a_reader_gets_done_alone(anonymous_api, words):
 
 
 def test_file_streams_and_text_streams_have_addresses_of_their_own(anonymous_api, alice):
-    version = VersionFactory(model__account=alice, openapi_schema=schema(output=FILE_ITERATOR))
+    version = VersionFactory.create(model__account=alice, openapi_schema=schema(output=FILE_ITERATOR))
     prediction = end(make_prediction(version), output=["https://x.test/a.png"])
     assert anonymous_api.get(f"/v1/streams/{prediction.stream_token}").status_code == 404
     assert "data: https://x.test/a.png\n" in anonymous_api.get(path_of(prediction)).text

@@ -19,7 +19,7 @@ LOG = "one\ntwo \N{SNOWMAN}\n"
 
 @pytest.fixture
 def build(alice):
-    version = VersionFactory(model__account=alice, status=Version.Status.SUBMITTED)
+    version = VersionFactory.create(model__account=alice, status=Version.Status.SUBMITTED)
     return Build.objects.create(version=version, status="running", log=LOG)
 
 

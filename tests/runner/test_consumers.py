@@ -33,7 +33,7 @@ def cookie_of(account: Account) -> str:
 
 def running(output: dict[str, Any] = TEXT_ITERATOR) -> tuple[Prediction, str, str]:
     """A prediction that runs, its claim, and its owner's session."""
-    version = VersionFactory(openapi_schema=schema(output=output))
+    version = VersionFactory.create(openapi_schema=schema(output=output))
     prediction = make_prediction(version)
     return prediction, start(prediction), cookie_of(version.model.account)
 
@@ -112,7 +112,7 @@ async def test_items_that_are_files_arrive_as_the_fragments_that_the_page_uses()
 
 async def test_a_page_hears_why_it_waits() -> None:
     def waiting() -> tuple[Prediction, str]:
-        version = VersionFactory()
+        version = VersionFactory.create()
         make_prediction(version)
         return make_prediction(version), cookie_of(version.model.account)
 

@@ -53,7 +53,7 @@ def make_version(settings: Settings) -> Callable[..., Version]:
 
     def make(model: str, **columns: Any) -> Version:
         document = document_of(model)
-        version: Version = VersionFactory(
+        version: Version = VersionFactory.create(
             openapi_schema=document["schema"],
             max_concurrency=document["max_concurrency"] or 1,
             config={"predict": "predict.py:Runner"},
@@ -123,7 +123,9 @@ def ask(version: Version, **given: Any) -> Prediction:
     return make_prediction(version, input=given.pop("input", {}), **given)
 
 
-async def watch(prediction: Prediction, *, until: Callable[[Event], bool] = lambda event: event.kind == "done") -> list[Event]:
+async def watch(
+    prediction: Prediction, *, until: Callable[[Event], bool] = lambda event: event.kind == "done"
+) -> list[Event]:
     """The events up to the one asked for."""
     seen: list[Event] = []
     async with asyncio.timeout(40):
@@ -173,7 +175,12 @@ async def test_a_models_exception_fails_it_at_once_with_its_words_and_logs(make_
     await runners()
     await watch(prediction)
     ended = await row(prediction)
-    assert (ended.status, ended.error, ended.fault_class, ended.tries) == ("failed", "ValueError: boom", "model_error", 1)
+    assert (ended.status, ended.error, ended.fault_class, ended.tries) == (
+        "failed",
+        "ValueError: boom",
+        "model_error",
+        1,
+    )
     assert ended.logs == "about to fail\n"
 
 
@@ -297,6 +304,8 @@ async def test_webhooks_are_written_for_start_progress_and_end(make_version: Any
     asked = {"webhook": "https://hooks.example.test/", "webhook_events": ["start", "output", "completed"]}
     prediction = await dbthreads.run(ask, version, input={"count": 20, "delay": 0.1}, **asked)
     await watch(prediction)
-    events = await dbthreads.run(lambda: list(WebhookDelivery.objects.order_by("created_at").values_list("event", flat=True)))
+    events = await dbthreads.run(
+        lambda: list(WebhookDelivery.objects.order_by("created_at").values_list("event", flat=True))
+    )
     assert (events[0], events[-1], events.count("completed")) == ("start", "completed", 1)
     assert 2 <= events.count("output") <= 5  # about 2 s of output, at most one message in 500 ms

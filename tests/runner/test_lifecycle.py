@@ -33,7 +33,7 @@ def test_nothing_leaves_a_terminal_state(before: Status, after: Status) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("second", sorted(TERMINAL))
 def test_the_first_terminal_state_wins(second: str) -> None:
-    prediction = make_prediction(VersionFactory())
+    prediction = make_prediction(VersionFactory.create())
     end(prediction, Status.SUCCEEDED, output="first", predict_us=1_000_000)
     late = Outcome(prediction.pk, None, second, output="late", error="late", predict_us=9)
     assert lifecycle.end_many([late]) == [None]
@@ -42,7 +42,7 @@ def test_the_first_terminal_state_wins(second: str) -> None:
 
 @pytest.mark.django_db
 def test_two_outcomes_at_once_count_once() -> None:
-    prediction = make_prediction(VersionFactory())
+    prediction = make_prediction(VersionFactory.create())
     claim = start(prediction)
     outcome = Outcome(prediction.pk, claim, Status.SUCCEEDED, output="x", predict_us=5)
     ended = lifecycle.end_many([outcome, Outcome(prediction.pk, claim, Status.FAILED, error="no")])
@@ -52,7 +52,7 @@ def test_two_outcomes_at_once_count_once() -> None:
 
 @pytest.mark.django_db
 def test_a_result_with_another_claim_is_dropped() -> None:
-    prediction = make_prediction(VersionFactory())
+    prediction = make_prediction(VersionFactory.create())
     start(prediction)
     assert lifecycle.end_many([Outcome(prediction.pk, "somebody else's", Status.SUCCEEDED)]) == [None]
     assert row(prediction).status == Status.PROCESSING
@@ -61,14 +61,14 @@ def test_a_result_with_another_claim_is_dropped() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("fault", FaultClass.values)
 def test_platform_faults_are_free_and_all_else_is_charged(fault: str) -> None:
-    prediction = make_prediction(VersionFactory())
+    prediction = make_prediction(VersionFactory.create())
     end(prediction, Status.FAILED, error="e", fault_class=fault, predict_us=2_000_000)
     assert usage(prediction) == [(0, 0) if fault == FaultClass.PLATFORM else (2_000_000, 200_000)]
 
 
 @pytest.mark.django_db
 def test_what_never_started_is_free() -> None:
-    prediction = make_prediction(VersionFactory())
+    prediction = make_prediction(VersionFactory.create())
     lifecycle.end_many([Outcome(prediction.pk, None, Status.CANCELED, fault_class=FaultClass.USER_CANCEL)])
     assert usage(prediction) == [(0, 0)]
     assert "predict_time" not in row(prediction).metrics
@@ -76,7 +76,7 @@ def test_what_never_started_is_free() -> None:
 
 @pytest.mark.django_db
 def test_a_terminal_webhook_is_written_with_the_state_and_only_once() -> None:
-    prediction = make_prediction(VersionFactory(), webhook="https://hooks.example.test/")
+    prediction = make_prediction(VersionFactory.create(), webhook="https://hooks.example.test/")
     end(prediction)
     lifecycle.end_many([Outcome(prediction.pk, None, Status.CANCELED)])
     assert list(WebhookDelivery.objects.values_list("event", flat=True)) == ["completed"]
@@ -84,14 +84,14 @@ def test_a_terminal_webhook_is_written_with_the_state_and_only_once() -> None:
 
 @pytest.mark.django_db
 def test_text_that_postgresql_cannot_store_is_replaced() -> None:
-    prediction = make_prediction(VersionFactory())
+    prediction = make_prediction(VersionFactory.create())
     end(prediction, output={"a\x00": ["\x00", float("nan")]}, logs="\x00")
     assert (row(prediction).output, row(prediction).logs) == ({"a\ufffd": ["\ufffd", None]}, "\ufffd")
 
 
 @pytest.mark.django_db
 def test_progress_of_a_lost_claim_is_refused() -> None:
-    prediction = make_prediction(VersionFactory(openapi_schema=schema(output=TEXT_ITERATOR)))
+    prediction = make_prediction(VersionFactory.create(openapi_schema=schema(output=TEXT_ITERATOR)))
     claim = start(prediction)
     assert lifecycle.save_progress(prediction.pk, claim, outputs=["a"], logs="l")
     end_claim = Outcome(prediction.pk, claim, Status.CANCELED, keep_output=True)
@@ -102,7 +102,7 @@ def test_progress_of_a_lost_claim_is_refused() -> None:
 
 @pytest.mark.django_db
 def test_a_prediction_is_requeued_twice_and_then_fails_for_free() -> None:
-    prediction = make_prediction(VersionFactory())
+    prediction = make_prediction(VersionFactory.create())
     for tries in (1, 2, 3):
         claim = start(prediction)
         Prediction.objects.filter(pk=prediction.pk).update(tries=tries)
@@ -113,9 +113,11 @@ def test_a_prediction_is_requeued_twice_and_then_fails_for_free() -> None:
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_of_two_runners_one_gets_the_prediction() -> None:
-    prediction = make_prediction(VersionFactory())
+    prediction = make_prediction(VersionFactory.create())
     host = Host.objects.create(name="h", backend="process", cpu_millis=1, memory_bytes=1, last_seen_at=timezone.now())
-    hardware = Hardware.objects.get_or_create(sku="cpu", defaults={"name": "CPU", "cpu_millis": 1, "memory_bytes": 1})[0]
+    hardware = Hardware.objects.get_or_create(sku="cpu", defaults={"name": "CPU", "cpu_millis": 1, "memory_bytes": 1})[
+        0
+    ]
     instance = Instance.objects.create(host=host, version=prediction.version, hardware=hardware)
     barrier, won = threading.Barrier(2), list[object]()
 

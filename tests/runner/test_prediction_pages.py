@@ -30,7 +30,7 @@ AS_BROWSER = {"headers": {"Accept": "text/html,*/*"}}
 @pytest.fixture
 def version(alice_at_home: Person) -> Version:
     document = schema(INPUTS)
-    return VersionFactory(model__account=alice_at_home.account, model__name="echo", openapi_schema=document)
+    return VersionFactory.create(model__account=alice_at_home.account, model__name="echo", openapi_schema=document)
 
 
 def form(version: Version, **values: Any) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def test_a_failed_run_says_whose_fault_it_was_and_what_was_charged(alice_at_home
 
 
 def test_a_page_loaded_in_mid_run_starts_where_the_row_is(alice_at_home: Person) -> None:
-    version = VersionFactory(model__account=alice_at_home.account, openapi_schema=schema(output=TEXT_ITERATOR))
+    version = VersionFactory.create(model__account=alice_at_home.account, openapi_schema=schema(output=TEXT_ITERATOR))
     prediction = make_prediction(version)
     lifecycle.save_progress(prediction.pk, start(prediction), outputs=["one ", "two "], logs="a\nb\n")
     html = alice_at_home.get(f"/p/{prediction.pk}").content.decode()
@@ -200,7 +200,7 @@ def test_running_again_makes_the_same_run(alice_at_home: Person, version: Versio
 
 
 def test_the_list_shows_ones_own_runs_newest_first_and_filters(alice_at_home: Person, version: Version) -> None:
-    make_prediction(VersionFactory())  # somebody else's
+    make_prediction(VersionFactory.create())  # somebody else's
     old = end(make_prediction(version, input={"text": "the old one"}), output="x")
     new = make_prediction(version, input={"text": "the new one"})
     html = alice_at_home.get("/dashboard").content.decode()

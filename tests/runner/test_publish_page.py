@@ -40,14 +40,14 @@ def test_a_new_model_and_its_first_version(alice_at_home):
 
 
 def test_a_new_version_of_ones_own_model(alice_at_home):
-    model = ModelFactory(account=alice_at_home.account, name="echo")
+    model = ModelFactory.create(account=alice_at_home.account, name="echo")
     alice_at_home.post("/publish", {"target": "echo", "archive": upload(tarred(project()))})
     assert Version.objects.get().model == model
     assert Model.objects.count() == 1
 
 
 def test_other_peoples_models_cannot_be_chosen(alice_at_home, stranger_at_home):
-    ModelFactory(account=alice_at_home.account, name="echo")
+    ModelFactory.create(account=alice_at_home.account, name="echo")
     answer = stranger_at_home.post("/publish", {"target": "echo", "archive": upload()})
     assert answer.status_code == 422
     assert "target" in errors_of(answer)
@@ -73,7 +73,7 @@ def test_mistakes_are_beside_their_field_and_no_model_is_left_behind(alice_at_ho
 
 
 def test_a_name_that_is_taken_is_said_beside_the_name(alice_at_home):
-    ModelFactory(account=alice_at_home.account, name="tiny")
+    ModelFactory.create(account=alice_at_home.account, name="tiny")
     answer = alice_at_home.post("/publish", {**NEW, "archive": upload()})
     assert errors_of(answer) == {"name": ["A model with that name and owner already exists."]}
 
@@ -106,7 +106,7 @@ def test_each_mistake_in_cog_yaml_is_shown(alice_at_home):
 
 @pytest.fixture
 def building(alice_at_home):
-    version = VersionFactory(model__account=alice_at_home.account, status=Version.Status.SUBMITTED, latest=False)
+    version = VersionFactory.create(model__account=alice_at_home.account, status=Version.Status.SUBMITTED, latest=False)
     build = Build.objects.create(version=version, status="running", log="==> Unpack <the> archive\n")
     return version, build, f"/{version.model.full_name}/versions/{version.pk}"
 
@@ -148,6 +148,6 @@ def test_strangers_see_a_version_when_it_can_run_and_never_its_log(stranger_at_h
 
 
 def test_a_version_of_another_model_is_not_found(alice_at_home, building):
-    other = ModelFactory(account=alice_at_home.account, name="other")
+    other = ModelFactory.create(account=alice_at_home.account, name="other")
     version, _, _ = building
     assert alice_at_home.get(f"/{other.full_name}/versions/{version.pk}").status_code == 404

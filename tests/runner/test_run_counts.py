@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_models_count_is_its_predictions() -> None:
-    version, unused = VersionFactory(), VersionFactory()
+    version, unused = VersionFactory.create(), VersionFactory.create()
     make_prediction(version)
     make_prediction(version)
     run_counts.refresh()

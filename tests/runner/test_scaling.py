@@ -22,7 +22,9 @@ FACTS = {"queued": 0, "running": 0, "instances": 0, "starting": 0, "slots": 1}
             1,
             id="patience grows with the set-up",
         ),
-        pytest.param({"queued": 2, "running": 2, "instances": 1, "slots": 8, "oldest_wait_seconds": 9}, 1, id="slots do"),
+        pytest.param(
+            {"queued": 2, "running": 2, "instances": 1, "slots": 8, "oldest_wait_seconds": 9}, 1, id="slots do"
+        ),
         pytest.param({"queued": 99, "instances": 4, "oldest_wait_seconds": 99}, 4, id="never above the maximum"),
         pytest.param({"instances": 2, "idle_seconds": 10}, 2, id="idle ones stay for a while"),
         pytest.param({"instances": 2, "idle_seconds": 300}, 0, id="then they stop"),

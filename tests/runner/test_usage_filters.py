@@ -19,7 +19,7 @@ LAST_MOMENT = datetime.datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=datetim
 def token_id(alice_at_home: Person) -> int:
     """Of Alice's token; with a run of hers in October by it, and one in November by the website."""
     token, _ = tokens.issue(alice_at_home.account, name="laptop", created_by=None)
-    version = VersionFactory(model__account=alice_at_home.account)
+    version = VersionFactory.create(model__account=alice_at_home.account)
     october, november = end(make_prediction(version)), end(make_prediction(version))
     Prediction.objects.filter(pk=october.pk).update(completed_at=LAST_MOMENT, token=token)
     Prediction.objects.filter(pk=november.pk).update(completed_at=LAST_MOMENT + datetime.timedelta(microseconds=1))

@@ -20,7 +20,7 @@ def receivers_on_this_machine(settings):
 
 @pytest.fixture
 def prediction(alice, receiver):
-    version = VersionFactory(model__account=alice)
+    version = VersionFactory.create(model__account=alice)
     events = ["start", "output", "logs", "completed"]
     return make_prediction(version, webhook=f"{receiver.url}/hook", webhook_events=events)
 

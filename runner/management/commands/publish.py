@@ -26,7 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--hardware", default="cpu-small", help="SKU it runs on (default: cpu-small)")
         parser.add_argument("--description", default="")
 
-    def handle(self, *, folder: Path, model: str, private: bool, hardware: str, description: str, **options: Any) -> None:
+    def handle(
+        self, *, folder: Path, model: str, private: bool, hardware: str, description: str, **options: Any
+    ) -> None:
         """Exits with 1 and the reason if it can't be published or its build fails."""
         owner, slash, name = model.partition("/")
         if not slash:
