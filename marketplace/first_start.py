@@ -31,7 +31,7 @@ class Operator:
 
 
 def ensure_operator(var_dir: Path) -> Operator:
-    """Make the first operator where there is none at all, with a random password and a token; else say what the files know."""
+    """Make the first operator where there is none, with a random password and a token. Says what the files know."""
     with transaction.atomic():
         if not User.objects.filter(is_superuser=True).exists():
             _create(var_dir)

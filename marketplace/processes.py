@@ -1,6 +1,6 @@
 """What the operating system knows of our processes: who works in a folder, who holds a lock, who dies with whom.
 
-Linux tells all of it (`/proc`, `setpriv --pdeathsig`); elsewhere the answers are "nobody" and "no one", and all else still works.
+Linux tells all of it (`/proc`, `setpriv --pdeathsig`); elsewhere the answer is "nobody", and all else still works.
 """
 
 import contextlib
@@ -54,7 +54,8 @@ def _setpriv() -> str | None:
 def dying_with_parent(argv: Sequence[str], number: signal.Signals = signal.SIGTERM) -> list[str]:
     """argv so that the process gets the signal when the thread that started it ends, however it ends.
 
-    By setpriv and not by preexec_fn, which is unsafe in a process with threads. A change of user clears the wish: put this inside.
+    By setpriv and not by preexec_fn, which is unsafe in a process with threads. A change of user clears the wish: put
+    this inside.
     """
     setpriv = _setpriv()
     return [setpriv, "--pdeathsig", number.name.removeprefix("SIG"), "--", *argv] if setpriv else list(argv)

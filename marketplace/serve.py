@@ -1,4 +1,4 @@
-"""What `manage.py serve` runs: the embedded servers where no others are named, migrations, web, runner, worker and beat.
+"""What `manage.py serve` runs: the embedded servers if no others are named, migrations, web, runner, worker and beat.
 
 `site_plan` says what, from the settings; `run` does it with any plan. Only one at a time runs on a VAR_DIR.
 """
@@ -14,11 +14,13 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from marketplace import first_start
+from marketplace.children import Child, Program
 from marketplace.embedded import LOCK_FILE, Postgres, Valkey
 from marketplace.processes import Held, lock
-from marketplace.supervision import Child, Program, supervising
+from marketplace.supervision import supervising
 from runner.backends import make_backend
 
 READY_SECONDS = 90.0  # a slow disk, or PostgreSQL replaying its log after a crash
@@ -51,7 +53,7 @@ def run(plan: Plan) -> int:
             return _run(plan)
     except Held as held:
         raise Refused(
-            f"Modelyard already runs on {plan.var_dir} (process {held.pid or 'unknown'}). Stop that one, or set VAR_DIR."
+            f"{plan.var_dir} is already served by process {held.pid or 'unknown'}: stop it, or set another VAR_DIR."
         ) from held
 
 
@@ -108,24 +110,16 @@ def site_plan(host: str, port: int) -> Plan:
 
 
 def _processes(host: str, port: int) -> list[Program]:
-    web = ("uvicorn", "marketplace.asgi:application", "--host", host, "--port", str(port), "--no-access-log")
-    web += ("--log-level", "warning", "--timeout-graceful-shutdown", "4")  # streams may be open for hours
+    web = ["uvicorn", "marketplace.asgi:application", "--host", host, "--port", str(port), "--no-access-log"]
+    web += ["--log-level=warning", "--timeout-graceful-shutdown=4"]  # streams may be open for hours
+    celery = ["celery", "--quiet", "-A", "marketplace"]
     # Threads: builds wait for other programs, deliveries for the network; nothing here computes.
-    worker = (
-        "celery",
-        "--quiet",
-        "-A",
-        "marketplace",
-        "worker",
-        "--pool=threads",
-        "--concurrency=4",
-        "--loglevel=warning",
-    )
-    beat = ("celery", "--quiet", "-A", "marketplace", "beat", "--pidfile=", "--loglevel=warning")
+    worker = [*celery, "worker", "--pool=threads", "--concurrency=4", "--without-gossip", "--without-mingle"]
+    beat = [*celery, "beat", "--pidfile=", "--loglevel=warning"]
     return [
         Program("web", _module(*web), ready=lambda: is_listening(host, port)),
         _manage("runner"),
-        Program("worker", _module(*worker, "--without-gossip", "--without-mingle")),
+        Program("worker", _module(*worker, "--loglevel=warning")),
         Program("beat", _module(*beat)),
     ]
 
@@ -168,7 +162,8 @@ def _database() -> Iterator[None]:
     finally:
         for connection in connections.all(initialized_only=True):
             connection.close()
-            connection.close_pool()
+            if isinstance(connection, DatabaseWrapper):
+                connection.close_pool()
 
 
 async def _stop_models() -> None:

@@ -1,8 +1,8 @@
 """Run child processes as one: started in order, restarted when they die, stopped in reverse order.
 
-Own, because honcho's manager (the usual choice) ends everything when one child ends and has no restart. One thread starts all
-children (they are told of the death of that very thread), waits for signals, and keeps watch; a small thread per child passes
-its lines on. Knows nothing of Django or of what the children do.
+Own, because honcho's manager (the usual choice) ends everything when one child ends and has no restart. One thread
+starts all children (they are told of the death of that very thread), waits for signals, and keeps watch; a small thread
+per child passes its lines on. Knows nothing of Django or of what the children do.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import IO, Protocol, Self
+from typing import IO, Self
 
-from marketplace.processes import dying_with_parent
+from marketplace.children import Child, Program
 
 HEALTHY_SECONDS = 60.0  # a child that lived that long starts again without waiting
 LONGEST_PAUSE_SECONDS = 30.0
@@ -26,35 +26,6 @@ STOP_SECONDS = 7.0  # for all that was started last and before; each batch gets 
 LEAST_STOP_SECONDS = 3.0
 _TICK_SECONDS = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Child(Protocol):
-    """What runs. `command` is called before each start and may prepare it; its RuntimeError or OSError is a failed start."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def stop_signal(self) -> signal.Signals: ...
-    def command(self) -> list[str]: ...
-    def is_ready(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Program:
-    """A child that needs no preparation. `ready` says whether it can be used yet."""
-
-    name: str
-    argv: tuple[str, ...]
-    ready: Callable[[], bool] = lambda: True
-    stop_signal: signal.Signals = signal.SIGTERM
-
-    def command(self) -> list[str]:
-        """So that it ends when the supervisor is killed."""
-        return dying_with_parent(self.argv, self.stop_signal)
-
-    def is_ready(self) -> bool:
-        """As the caller defined it."""
-        return self.ready()
 
 
 class StopAsked(Exception):
@@ -76,10 +47,10 @@ class _Running:
     failures: int = 0
     reader: threading.Thread | None = field(default=None, repr=False)
 
-    @property
-    def pause_seconds(self) -> float:
-        """1, 2, 4 … 30 s."""
-        return float(min(2 ** (self.failures - 1), LONGEST_PAUSE_SECONDS)) if self.failures else 0.0
+
+def pause_seconds(failures: int) -> float:
+    """How long to wait before a start after so many failed ones: 1, 2, 4 … 30 s."""
+    return float(min(2 ** (failures - 1), LONGEST_PAUSE_SECONDS))
 
 
 class Supervisor:
@@ -92,14 +63,16 @@ class Supervisor:
         self._batch = 0
         self._signals = 0  # how many asked us to stop
         self._clean_ups: list[tuple[int, Callable[[], object]]] = []
-        self._restore: list[Callable[[], object]] = []
+        self._undo = contextlib.ExitStack()
 
     # --- What the site calls ---
 
     def __enter__(self) -> Self:
         self._wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         previous = signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        self._restore.append(lambda: (signal.set_wakeup_fd(previous), os.close(self._wake), os.close(waker)))
+        self._undo.callback(os.close, self._wake)
+        self._undo.callback(os.close, waker)
+        self._undo.callback(signal.set_wakeup_fd, previous)
         self._handle(signal.SIGCHLD, lambda number, frame: None)
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
@@ -107,11 +80,8 @@ class Supervisor:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        try:
+        with self._undo:
             self._stop_all()
-        finally:
-            for restore in self._restore:
-                restore()
 
     def say(self, text: str) -> None:
         """A line of the supervisor's own."""
@@ -158,7 +128,7 @@ class Supervisor:
 
     def _handle(self, number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> None:
         previous = signal.signal(number, handler)
-        self._restore.append(lambda: signal.signal(number, previous))
+        self._undo.callback(signal.signal, number, previous)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signals += 1
@@ -213,15 +183,16 @@ class Supervisor:
 
     def _failed(self, running: _Running, what: str) -> None:
         running.failures += 1
-        running.due_at = time.monotonic() + running.pause_seconds
-        self.say(f"{running.child.name} {what}; starting it again in {running.pause_seconds:.0f} s")
+        pause = pause_seconds(running.failures)
+        running.due_at = time.monotonic() + pause
+        self.say(f"{running.child.name} {what}; starting it again in {pause:.0f} s")
 
     def _stop_all(self) -> None:
         alive = [running for running in self._running if running.process]
         if not alive:
             return
-        self.say("stopping")
         asked, started = self._signals, time.monotonic()
+        self.say("stopping")
         for batch in range(self._batch, -1, -1):
             deadline = max(started + STOP_SECONDS, time.monotonic() + LEAST_STOP_SECONDS)
             self._stop([running for running in reversed(alive) if running.batch == batch], deadline, asked)

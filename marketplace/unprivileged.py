@@ -1,7 +1,8 @@
 """Whose a folder of PostgreSQL's data is, and how to run a command as that user: PostgreSQL refuses to run as root.
 
-An ordinary user runs it as itself. Root runs it in a user namespace that shows another number, which needs no account and no
-change of owner; where there are none, as `postgres` or `nobody`, to whom the folders are then given.  Source: docker-lab.md 8.
+An ordinary user runs it as itself. Root runs it in a user namespace that shows another number, which needs no account
+and no change of owner; where there are none, as `postgres` or `nobody`, to whom the folders are then given.
+Source: docker-lab.md 8.
 """
 
 import contextlib
@@ -54,7 +55,9 @@ def owner_of(data: Path) -> Owner:
 @functools.cache
 def namespaces_work() -> bool:
     """Whether root may make a user namespace here; many containers forbid it."""
-    return bool(shutil.which("unshare")) and subprocess.run([*_NAMESPACE, "true"], capture_output=True).returncode == 0
+    if not shutil.which("unshare"):
+        return False
+    return subprocess.run([*_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
 
 
 def _account() -> pwd.struct_passwd:

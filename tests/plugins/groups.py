@@ -1,7 +1,7 @@
 """Groups of tests that need something of the machine: which of them did not run, and why, at the end of every run.
 
-A group is a marker. Where its need is missing its tests are skipped with the reason. REQUIRE_ALL_GROUPS=1 makes the run fail
-then, so that no check disappears in silence; MISSING_GROUPS_ALLOWED names the ones (by commas) a machine is known to lack.
+A group is a marker. Where its need is missing its tests are skipped with the reason. REQUIRE_ALL_GROUPS=1 makes the run
+fail then, so that no check disappears in silence; MISSING_GROUPS_ALLOWED names, by commas, what a machine may lack.
 """
 
 import functools

@@ -1,7 +1,7 @@
-"""PostgreSQL and Valkey for the tests: one pair for the whole run, also for all workers of xdist, in a temporary folder.
+"""PostgreSQL and Valkey for the tests: one pair for the whole run and all workers of xdist, in a temporary folder.
 
-Loaded by `-p` in pyproject.toml, because the addresses must stand before Django's settings are read. TEST_DATABASE_URL and
-TEST_REDIS_URL name servers that run already; TEST_POSTGRES=system takes an installed PostgreSQL instead of the wheel's.
+Loaded by `-p` in pyproject.toml, because the addresses must stand before Django's settings are read. TEST_DATABASE_URL
+and TEST_REDIS_URL name servers that run already; TEST_POSTGRES=system takes an installed PostgreSQL, not the wheel's.
 Addresses in DATABASE_URL and REDIS_URL are overwritten: tests never touch what somebody works with.
 """
 
