@@ -25,7 +25,7 @@ class PredictionUsage:
 
 
 def record_many(usages: Sequence[PredictionUsage]) -> None:
-    """One record for each prediction; a key that is already there is left alone.  Source: billing.md 4.1 `shared`, 7.2."""
+    """One record for each prediction; a key that is there already stays.  Source: billing.md 4.1 `shared`, 7.2."""
     UsageRecord.objects.bulk_create([_record(usage) for usage in usages], ignore_conflicts=True)
 
 

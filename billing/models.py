@@ -18,7 +18,7 @@ class Meter(models.TextChoices):
 
 
 class Price(models.Model):
-    """What one hardware SKU costs from a moment on: `rate_nanos` per `per_units` base units. Never changed once used."""
+    """What one hardware SKU costs from a moment on: `rate_nanos` per `per_units` base units. Fixed once used."""
 
     sku = models.CharField(max_length=64)
     meter = models.CharField(max_length=24, choices=Meter, default=Meter.COMPUTE_TIME)
@@ -38,7 +38,7 @@ class Price(models.Model):
 
 
 class UsageRecord(models.Model):
-    """One rated line. The key is derived from what was used, so writing it twice is impossible.  Source: billing.md 7.2."""
+    """One rated line. The key comes from what was used, so nothing is written twice.  Source: billing.md 7.2."""
 
     key = models.CharField(max_length=120, unique=True)
     account = models.ForeignKey(Account, models.PROTECT)

@@ -32,7 +32,8 @@ _MB = 1_000_000
 _CHUNK_BYTES = 1 << 18
 _ZIP_DIRECTORY_BYTES = 16 * _MB  # room for 10,000 entries with long names and extra fields
 _TAR_HEADER_BYTES = 1 * _MB  # a long name or its extended headers; real ones are below 10 kB
-# What the standard library's readers are known to raise for damaged or hostile bytes (a chain of extended headers recurses).
+# What the standard library's readers are known to raise for damaged or hostile bytes
+# (a chain of extended headers recurses).
 _READER_ERRORS = (
     tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, struct.error, EOFError, NotImplementedError,
     RecursionError, ValueError, LookupError, OverflowError,

@@ -90,7 +90,7 @@ class Traces:
 
 @dataclass(frozen=True)
 class CogConfig:
-    """A whole cog.yaml. `predict` stands for `run` and its old name alike. `warnings`: what still works but should go."""
+    """A whole cog.yaml. `predict` stands for `run` and its old name alike. `warnings`: what works but should go."""
 
     predict: Reference | None = None
     train: Reference | None = None

@@ -68,7 +68,7 @@ class Model(models.Model):
 
 
 class Version(models.Model):
-    """One published content of a model. The id is the digest of what was published, so the same archive is the same version."""
+    """One published content of a model. The id is the content's digest, so the same archive is the same version."""
 
     class Status(models.TextChoices):
         SUBMITTED = "submitted"  # waiting for, or in, its build

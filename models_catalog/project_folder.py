@@ -111,8 +111,7 @@ def _read_ignore_rules(file: Path) -> list[_IgnoreRule]:
     if not file.is_file():
         return []
     rules = []
-    for line in file.read_text("utf-8-sig", errors="replace").splitlines():
-        line = line.strip()
+    for line in map(str.strip, file.read_text("utf-8-sig", errors="replace").splitlines()):
         if not line or line.startswith("#"):
             continue
         keeps = line.startswith("!")

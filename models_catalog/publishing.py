@@ -98,7 +98,8 @@ def submit_version(caller: Caller, model: Model, archive: IO[bytes]) -> Version:
     """Publish an archive (zip or tar.gz of a folder with a cog.yaml, seekable) as a version of the caller's model.
 
     The same content is the same version: one that is ready or in its build is returned as it is, a failed one is built
-    again. Raises PermissionDenied, PayloadTooLarge, ArchiveInvalid, and ValidationFailed naming each mistake in cog.yaml.
+    again. Raises PermissionDenied, PayloadTooLarge, ArchiveInvalid, and ValidationFailed that names each mistake in
+    cog.yaml.
     """
     if not caller.owns(model.account_id):
         raise PermissionDenied()

@@ -39,7 +39,7 @@ class _StrictLoader(yaml.SafeLoader):
 
 def load(text: str) -> object:
     """The document as plain Python values. Raises yaml.YAMLError, also for a key that appears twice."""
-    return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader
+    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - it is a SafeLoader
 
 
 @dataclass

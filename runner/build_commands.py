@@ -15,8 +15,8 @@ from runner.build_errors import BuildFailed
 
 _KEPT_LINES = 200
 # Of the worker's environment a program gets only this: never the platform's secrets.
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-              "SSL_CERT_FILE", "SSL_CERT_DIR")  # fmt: skip
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
+              "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def run(
     stdin: str = "",
     env: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Run and wait. what: the step in words, for the message of BuildFailed when it takes too long. Raises ClaimLost."""
+    """Run and wait. what: the step in words, for BuildFailed's message when it takes too long. Raises ClaimLost."""
     process = subprocess.Popen(
         command,
         cwd=cwd,

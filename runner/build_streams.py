@@ -23,7 +23,7 @@ ENDED = frozenset({Build.Status.SUCCEEDED, Build.Status.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class BuildEvent:
-    """One step. kind: log (`text` starts at character `at`), status, or done (`at` characters in all, `error` if it failed)."""
+    """One step. kind: log (`text` starts at character `at`), status, done (`at` characters in all; `error`, if any)."""
 
     kind: str
     at: int = 0

@@ -1,8 +1,9 @@
 """From a submitted archive to a version that can run.
 
-`enqueue` writes a build's row (queued) and wakes a worker; `execute` claims it (running), makes everything anew from the
-archive, and ends it: succeeded with an accepted version, or failed with the reason in words. A worker that dies falls
-silent; `sweep` gives its build to another one, twice at most. Needs no message to arrive: rows and the sweep are enough.
+`enqueue` writes a build's row (queued) and wakes a worker; `execute` claims it (running), makes everything anew from
+the archive, and ends it: succeeded with an accepted version, or failed with the reason in words. A worker that dies
+falls silent; `sweep` gives its build to another one, twice at most. Needs no message to arrive: rows and the sweep are
+enough.
 """
 
 import datetime

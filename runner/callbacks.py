@@ -24,8 +24,10 @@ log = structlog.get_logger(__name__)
 
 
 class CallbackListener:
-    """Listens from `open` to `close`. port: wanted again after a restart, since running predictions call the old one; if it
-    is taken, or 0, the system chooses. socket_path: also listen there; its folder is what sandboxes get to see.
+    """Listens from `open` to `close`.
+
+    port: wanted again after a restart, since running predictions call the old one; if it is taken, or 0, the system
+    chooses. socket_path: also listen there; its folder is what sandboxes get to see.
 
     While `is_adopting` (from the start until `adoption_done`) what nobody expects is answered 503, so that coglet
     repeats an end; afterwards 404 for an unknown token and 200 for a prediction nobody waits for.

@@ -102,7 +102,7 @@ def parse_webhook(body: bytes) -> tuple[str, Snapshot | Completed]:
 
 
 def parse_sse(name: str, data: bytes) -> CogEvent | None:
-    """One server-sent event; None for a name this version does not know.  Raises BadEvent.  Source: cog-runtime.md 4.6."""
+    """One server-sent event; None for a name we do not know.  Raises BadEvent.  Source: cog-runtime.md 4.6."""
     document = _object(data)
     try:
         match name:

@@ -1,7 +1,7 @@
 """Client of one coglet server, over TCP or a unix socket.
 
 Predictions are created with PUT and `Prefer: respond-async`, so that they outlive us; their progress comes by webhook
-(`runner.callbacks`) and, where the schema allows it, by attaching a stream (`follow`).  Nothing here knows the database.
+(`runner.callbacks`) and, where the schema allows it, by attaching a stream (`follow`). Nothing here knows the database.
 Source: cog-runtime.md 4 (the server), 8 (checklist 24-31, 43).
 """
 
@@ -33,8 +33,11 @@ class CogletError(Exception):
 
 
 class Unreachable(CogletError):
-    """No (whole) answer. may_have_accepted: the request may have reached the server, so it must not be repeated elsewhere
-    while the instance lives."""
+    """No (whole) answer.
+
+    may_have_accepted: the request may have reached the server, so it must not be repeated elsewhere while the instance
+    lives.
+    """
 
     def __init__(self, reason: str, *, may_have_accepted: bool) -> None:
         super().__init__(reason)
@@ -71,7 +74,10 @@ class UnexpectedAnswer(CogletError):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`GET /health-check`. status: STARTING, READY, BUSY, SETUP_FAILED, UNHEALTHY or UNKNOWN.  Source: cog-runtime.md 4.3."""
+    """`GET /health-check`.  Source: cog-runtime.md 4.3.
+
+    status: STARTING, READY, BUSY, SETUP_FAILED, UNHEALTHY or UNKNOWN.
+    """
 
     status: str
     setup_status: str = ""
@@ -163,8 +169,8 @@ class Coglet:
     ) -> None:
         """Have the server accept a prediction and return at once; its progress comes by webhook and stream.
 
-        events: of `start|output|logs|completed`; None is all.  A 409 is retried for a second, as slots are freed a moment
-        after an answer.  Raises AtCapacity, InputRefused, NotReady, Unreachable, UnexpectedAnswer.
+        events: of `start|output|logs|completed`; None is all.  A 409 is retried for a second, as slots are freed a
+        moment after an answer.  Raises AtCapacity, InputRefused, NotReady, Unreachable, UnexpectedAnswer.
         """
         body: dict[str, Any] = {"id": prediction_id, "input": dict(input)}
         if webhook_url:
@@ -205,9 +211,10 @@ class Coglet:
         return event
 
     async def follow(self, prediction_id: str) -> AsyncGenerator[CogEvent, None]:
-        """All events of a running prediction from its first, then live. The last one is Completed, or Broken if the stream
-        failed (then the completed webhook tells the rest).  Ending early (`aclose`) does not cancel it.
+        """All events of a running prediction from its first, then live.
 
+        The last one is Completed, or Broken if the stream failed (then the completed webhook tells the rest). Ending
+        early (`aclose`) does not cancel it.
         Raises NotRunning for one that has ended (and does not run it again), StreamingUnsupported, Unreachable.
         """
         headers = {"Accept": "text/event-stream", "Content-Type": "application/json"}

@@ -1,9 +1,9 @@
 """A version's environment on this host: its source, and a virtual environment with cog and what it requires.
 
-Everything is made anew from the archive in `<version>.building-<claim>` and renamed to `<version>` when it is complete, so
-a folder of that name is always whole, whatever died when. Virtual environments don't like to move; these are made
-relocatable, and instances start `bin/python` itself. Only ready-made wheels are installed: until the sandboxed steps, no
-foreign code has run.  Source: cog-runtime.md 5.2, 8 (items 8, 9).
+Everything is made anew from the archive in `<version>.building-<claim>` and renamed to `<version>` when it is complete,
+so a folder of that name is always whole, whatever died when. Virtual environments don't like to move; these are made
+relocatable, and instances start `bin/python` itself. Only ready-made wheels are installed: until the sandboxed steps,
+no foreign code has run.  Source: cog-runtime.md 5.2, 8 (items 8, 9).
 """
 
 import fcntl
@@ -126,7 +126,7 @@ def install(environment: Environment, config: CogConfig, log: StepLog) -> None:
     build = config.build or BuildConfig()
     file = build.python_requirements or "build.python_packages"
     requirement_lines.judge(build.requirements, environment.source_dir, file=file)
-    # One call for all: it asks the environment's interpreter about itself before anything is installed, and never again.
+    # One call for all: it asks the environment's interpreter about itself before anything is installed, never after.
     python = str(environment.venv_dir / "bin" / "python")
     command = _uv("pip", "install", "--python", python, "--no-build", "--no-progress", "--link-mode", "hardlink")
     ended = build_commands.run(
@@ -142,7 +142,7 @@ def install(environment: Environment, config: CogConfig, log: StepLog) -> None:
 
 
 def compile_packages(environment: Environment, log: StepLog) -> None:
-    """Compile all packages once: instances may not write here. By the bare interpreter, so that no package's code runs."""
+    """Compile all packages once: instances may not write here. By the bare interpreter: no package's code runs."""
     interpreter = (environment.venv_dir / "bin" / "python").resolve()
     packages = next((environment.venv_dir / "lib").glob("python*/site-packages"))
     # Some packages carry files that don't compile; nobody imports those.

@@ -1,7 +1,7 @@
 """Make a version's schema document: run `build_tools/schema_generator.py` inside the version's environment.
 
-It imports the model, so it runs without network, in the sandbox where there is one, within limits of time and memory; what
-comes back is the model's word and is checked.  Source: cog-runtime.md 3.5, 8 (items 4-8).
+It imports the model, so it runs without network, in the sandbox where there is one, within limits of time and memory;
+what comes back is the model's word and is checked.  Source: cog-runtime.md 3.5, 8 (items 4-8).
 """
 
 import tempfile
@@ -37,7 +37,7 @@ class ModelSchema:
 
 
 def generate(environment: Environment, config: CogConfig, log: StepLog) -> ModelSchema:
-    """The schema of the model in `environment`. Raises BuildFailed with the generator's message: file, line, parameter."""
+    """The schema of the model in `environment`. Raises BuildFailed, which says file, line and parameter."""
     with tempfile.TemporaryDirectory(prefix="modelyard-schema-") as out:
         ended = build_commands.run(
             _limited(_command(environment, config.environment, Path(out))),

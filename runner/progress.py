@@ -49,7 +49,10 @@ Delta: TypeAlias = NewOutput | NewLogs | NewMetrics | Completed
 
 @dataclass(slots=True)
 class Progress:
-    """Merges the events of one prediction. has_items: the schema's Output is an array (else partial output means nothing)."""
+    """Merges the events of one prediction.
+
+    has_items: the schema's Output is an array (else partial output means nothing).
+    """
 
     has_items: bool
     began: bool = False

@@ -102,8 +102,10 @@ def explain(output: Sequence[str], build: BuildConfig, project: Path) -> BuildFa
     if found := _NO_WHEEL.search(text):
         name = found[1] or found[2]
         return BuildFailed(
-            f"{name} has no ready-made wheel for Python {build.python_version} on this machine, and building it would run its code.",
-            f"Mend {_place(name, build, project)}: choose a version that has one, or put a wheel (.whl) into the project.",
+            f"{name} has no ready-made wheel for Python {build.python_version} on this machine, "
+            "and building it would run its code.",
+            f"Mend {_place(name, build, project)}: "
+            "choose a version that has one, or put a wheel (.whl) into the project.",
         )
     if found := _NOT_PARSED.search(text):
         where = build.python_requirements or "build.python_packages"

@@ -4,7 +4,7 @@ DRF views use the parser, negotiation and exception handler; async views are wra
 below /v1 ever answers with HTML or a redirect.  Source: replicate-api.md 1.1, 1.3, 1.4, 1.8.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import IO, Any
 
 import orjson
@@ -28,7 +28,7 @@ class InternalError(Problem):
 
     status = 500
     title = "Internal server error"
-    headers = {"x-should-retry": "false"}
+    headers: Mapping[str, str] = {"x-should-retry": "false"}
 
     def __init__(self) -> None:
         super().__init__("Internal server error")

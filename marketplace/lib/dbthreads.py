@@ -5,9 +5,9 @@ their connections open instead. Nothing that runs in them may span an `await`: p
 """
 
 import asyncio
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
@@ -16,14 +16,10 @@ from django.db import InterfaceError, OperationalError, connection
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_executor: ThreadPoolExecutor | None = None
 
-
+@functools.cache
 def _pool() -> ThreadPoolExecutor:
-    global _executor
-    if _executor is None:
-        _executor = ThreadPoolExecutor(settings.DB_THREADS, thread_name_prefix="db")
-    return _executor
+    return ThreadPoolExecutor(settings.DB_THREADS, thread_name_prefix="db")
 
 
 def _call(function: Callable[[], T]) -> T:
@@ -37,12 +33,11 @@ def _call(function: Callable[[], T]) -> T:
 
 async def run(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a sync function that uses the ORM in one of the database threads and await its result."""
-    return await asyncio.get_running_loop().run_in_executor(_pool(), _call, partial(function, *args, **kwargs))
+    call = functools.partial(function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_pool(), _call, call)
 
 
 def close() -> None:
     """End the threads, and with them their connections. The next call starts new ones."""
-    global _executor
-    if _executor is not None:
-        _executor.shutdown(wait=True)
-        _executor = None
+    _pool().shutdown(wait=True)
+    _pool.cache_clear()

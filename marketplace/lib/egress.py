@@ -27,12 +27,15 @@ __all__ = ["EgressFailed", "EgressRefused", "Fetched", "Policy", "Response", "ch
 
 
 class EgressFailed(Exception):
-    """The other side could not be reached, was too slow, said no, or sent too much. Its text may be shown to the user."""
+    """The other side could not be reached, was too slow, said no, or sent too much. The user may see its text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A downloaded file. content_type: without parameters, lower case, "" if not given. filename: a bare, safe name or ""."""
+    """A downloaded file.
+
+    content_type: without parameters, lower case, "" if not given. filename: a bare, safe name or "".
+    """
 
     content: bytes
     content_type: str
@@ -84,8 +87,8 @@ async def _guarded(policy: Policy, timeout_seconds: float) -> AsyncIterator[http
     transport = GuardedTransport(policy)
     try:
         async with (
-            asyncio.timeout(timeout_seconds),
-            httpx.AsyncClient(transport=transport, headers=headers, timeout=None, trust_env=False) as client,
+            asyncio.timeout(timeout_seconds),  # of the whole; httpx knows limits for each step only
+            httpx.AsyncClient(transport=transport, headers=headers, timeout=None, trust_env=False) as client,  # noqa: S113
         ):
             yield client
     except TimeoutError as error:

@@ -37,8 +37,11 @@ class EgressRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """allow_private: private, shared and loopback addresses too, but still no metadata services or other special ranges.
-    allowed_networks: these in any case."""
+    """What may be reached besides the public internet.
+
+    allow_private: private, shared and loopback addresses too, but no metadata services or other special ranges.
+    allowed_networks: these in any case.
+    """
 
     allow_private: bool = False
     allowed_networks: tuple[Network, ...] = ()

@@ -63,7 +63,7 @@ class Unauthenticated(Problem):
 
     status = 401
     title = "Unauthenticated"
-    headers = {"WWW-Authenticate": "Bearer"}
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
     @classmethod
     def missing(cls) -> "Unauthenticated":
@@ -108,7 +108,7 @@ class Conflict(Problem):
 
     status = 409
     title = "Conflict"
-    headers = {"x-should-retry": "false"}
+    headers: Mapping[str, str] = {"x-should-retry": "false"}
 
     def body(self) -> dict[str, Any]:
         return {**super().body(), "errors": [{"detail": self.detail}]}

@@ -60,7 +60,10 @@ def send_after_commit(audience: str, message: Mapping[str, Any]) -> None:
 
 
 async def listen(audience: str) -> AsyncIterator[dict[str, Any]]:
-    """Every message to the audience from now on. After a lost connection it goes on, and first yields `{"type": "reconnected"}`."""
+    """Every message to the audience from now on.
+
+    After a lost connection it goes on, and first yields `{"type": "reconnected"}`.
+    """
     first = True
     while True:
         try:

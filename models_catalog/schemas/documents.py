@@ -32,8 +32,8 @@ class SchemaInvalid(ValueError):
 def check_document(document: object) -> None:
     """Is this a document that a version may have? Raises SchemaInvalid.
 
-    Needed: OpenAPI 3, `Input` and `Output` or `TrainingInput` and `TrainingOutput` (or all four), inputs that are objects,
-    references that lead somewhere.  Source: replicate-api.md 6.1.
+    Needed: OpenAPI 3, `Input` and `Output` or `TrainingInput` and `TrainingOutput` (or all four), inputs that are
+    objects, references that lead somewhere.  Source: replicate-api.md 6.1.
     """
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3."):
         raise SchemaInvalid("The schema is not an OpenAPI 3 document.")
@@ -64,7 +64,7 @@ def properties(document: Document, name: str = "Input") -> dict[str, dict[str, A
 
 
 def resolved(document: Document, node: dict[str, Any]) -> dict[str, Any]:
-    """The node with its reference, or its single `allOf` member (how Cog writes choices), merged beneath its own keys."""
+    """The node with its reference, or its single `allOf` member (how Cog writes choices), under its own keys."""
     inner: object = None
     if isinstance(node.get("$ref"), str):
         inner = _target(document, node["$ref"])
@@ -81,8 +81,8 @@ def resolved(document: Document, node: dict[str, Any]) -> dict[str, Any]:
 def input_schema(document: Document, name: str) -> dict[str, Any]:
     """The component as plain JSON Schema (draft 7) with OpenAPI 3.0's meaning, references followed.
 
-    `nullable` of the top-level properties is left to the caller, unknown members are allowed, `default` is not looked at.
-    Raises SchemaInvalid.  Source: replicate-api.md 6.3.
+    `nullable` of the top-level properties is left to the caller, unknown members are allowed, `default` is not
+    looked at.  Raises SchemaInvalid.  Source: replicate-api.md 6.3.
     """
     schema = component(document, name)
     if schema.get("type", "object") != "object" or not isinstance(schema.get("properties", {}), dict):

@@ -25,7 +25,7 @@ class FieldKind(StrEnum):
     SEGMENTED = "segmented"
     LISTBOX = "listbox"
     FILE = "file"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - the name of a control
     LIST = "list"
     JSON = "json"
     UNION = "union"

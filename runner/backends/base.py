@@ -101,7 +101,7 @@ class Backend(Protocol):
         ...
 
     async def start(self, spec: InstanceSpec) -> Handle:
-        """Start it and wait until its server answers (not until setup is done).  Raises StartFailed, leaving nothing."""
+        """Start it and wait until its server answers (setup may go on).  Raises StartFailed, leaving nothing."""
         ...
 
     async def stop(self, handle: Handle, *, grace_seconds: float = 5.0) -> None:

@@ -1,7 +1,7 @@
 """An instance's log file: coglet's JSON lines, and plain ones of what dies before coglet speaks.
 
-The file is written by the instance itself, so that it goes on when the runner dies; the runner keeps its size in bounds.
-Source: cog-runtime.md 4.3, 4.10.
+The file is written by the instance itself, so that it goes on when the runner dies; the runner keeps its size in
+bounds.  Source: cog-runtime.md 4.3, 4.10.
 """
 
 import os

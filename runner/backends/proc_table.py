@@ -123,7 +123,7 @@ def _open_files(pid: int) -> list[str]:
     folder, targets = _PROC / str(pid) / "fd", []
     try:
         for entry in os.listdir(folder):
-            targets.append(os.readlink(folder / entry))
+            targets.append(os.readlink(folder / entry))  # noqa: PERF401 - what was read before an error counts
     except OSError:
         pass  # gone, or a file just closed: the caller looks again
     return targets

@@ -108,7 +108,7 @@ class ProcessBackend:
         return proc_table.is_running(handle.pid, handle.start_ticks)
 
     async def stats(self, handle: Handle) -> Stats:
-        """Memory and processor time of all its processes; shared memory counts for each. Also keeps its log in bounds."""
+        """Memory and processor time of all its processes; shared memory counts for each. Also trims its log."""
         instance_logs.trim(self._log_path(handle.instance_id), LOG_CAP_BYTES)
         group = cgroups.find(handle.instance_id)
         processes = await asyncio.to_thread(self._list_processes, handle.nonce, group)
@@ -193,7 +193,7 @@ class ProcessBackend:
                 if "Address already in use" in written:
                     raise _PortTaken
                 raise StartFailed(f"the model server ended at once:\n{instance_logs.plain(written)}")
-            if path.exists() if handle.sandboxed else proc_table.listens_on(handle.pid, port):
+            if path.exists() if handle.sandboxed else proc_table.listens_on(handle.pid, port):  # noqa: ASYNC240 - one stat
                 return
             await asyncio.sleep(0.01)
         written = await self.read_log(handle, tail_bytes=8192)

@@ -98,8 +98,8 @@ async def main(arguments: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     if arguments.callbacks:
         path, _, port = arguments.callbacks.rpartition(":")
-        out: Connected = lambda pipe: loop.create_unix_connection(lambda: pipe, path)
-        await loop.create_server(entrance(out), "127.0.0.1", int(port))
+        out = entrance(lambda pipe: loop.create_unix_connection(lambda: pipe, path))
+        await loop.create_server(out, "127.0.0.1", int(port))
     server = await asyncio.create_subprocess_exec(*arguments.command)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.terminate)
@@ -107,9 +107,9 @@ async def main(arguments: argparse.Namespace) -> int:
     ended = asyncio.ensure_future(server.wait())
     await asyncio.wait({listening, ended}, return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():
-        into: Connected = lambda pipe: loop.create_connection(lambda: pipe, "127.0.0.1", arguments.port)
+        into = entrance(lambda pipe: loop.create_connection(lambda: pipe, "127.0.0.1", arguments.port))
         # Bound under another name first: the real one must not be there before somebody accepts.
-        await loop.create_unix_server(entrance(into), arguments.listen + ".new")
+        await loop.create_unix_server(into, arguments.listen + ".new")
         os.rename(arguments.listen + ".new", arguments.listen)
     listening.cancel()
     return await ended

@@ -13,8 +13,8 @@ from pathlib import Path
 from runner.backends.base import InstanceSpec, Isolation
 
 RELAY = Path(__file__).with_name("relay.py")
-# A certificate that nobody has the key of. coglet reads all of the system's authorities anew for every prediction with a
-# webhook: 8 ms of the 9 that accepting one took. Without a network there is nobody to trust.
+# A certificate that nobody has the key of. coglet reads all of the system's authorities anew for every prediction with
+# a webhook: 8 ms of the 9 that accepting one took. Without a network there is nobody to trust.
 NO_AUTHORITY = Path(__file__).with_name("no_authority.pem")
 INSIDE_NO_AUTHORITY = "/run/no-authority.pem"
 SERVER_PORT = 5000
@@ -50,7 +50,7 @@ def detect() -> Isolation:
 def arguments_file(env: Mapping[str, str]) -> int:
     """A file descriptor with bubblewrap's arguments that set env, all the model gets to see; the caller closes it.
 
-    Not in bubblewrap's own environment, where LD_PRELOAD would act outside, nor in its command line, which anybody reads.
+    Not in bubblewrap's environment, where LD_PRELOAD would act outside, nor in its command line, which all can read.
     """
     words = ["--clearenv"]
     for name, value in env.items():

@@ -147,7 +147,7 @@ def find_target(project: Path, reference: str, *, trains: bool) -> Target:
 
 
 def _register_coders(module: ModuleType) -> None:
-    """As the SDK's own search, but over what is loaded: some libraries import all of themselves when all is asked for."""
+    """As the SDK's own search, but over what is loaded: some libraries import all they have when asked for all."""
     for holder in [module, *filter(inspect.ismodule, vars(module).values())]:
         for found in list(vars(holder).values()):
             if inspector._is_coder(found):
@@ -267,7 +267,7 @@ def _input(order: int, name: str, hint: Any, default: object) -> tuple[Json, boo
 
 
 def _for_the_sdk(hint: Any, default: object) -> object:
-    # It would open a default of File as an address, and wrap one of Path or Secret; only the check of the rest is wanted.
+    # It would open a default of File as an address, and wrap one of Path or Secret; only the rest is to be checked.
     if default is _MISSING:
         return None
     if adt.FieldType.from_type(hint).primitive in (*_FILES, adt.PrimitiveType.SECRET):
@@ -436,8 +436,8 @@ def _object(cls: type[Any], fields: dict[str, tuple[Any, bool]], inside: tuple[t
     is_typed_dict = adt._is_dict_like(cls)
     for name, (hint, may_be_left_out) in fields.items():
         try:
-            hint, is_optional = _without_none(hint)
-            properties[name] = {**_output(hint, inside), "title": title_of(name)}
+            inner, is_optional = _without_none(hint)
+            properties[name] = {**_output(inner, inside), "title": title_of(name)}
         except ValueError as error:
             raise ValueError(f"{cls.__name__}.{name}: {error}") from error
         if is_optional:

@@ -17,7 +17,8 @@ def test_it_prints_only_the_token_which_acts_as_the_user():
     out = io.StringIO()
     call_command("create_token", "Olga", "--name", "laptop", stdout=out)
     text = out.getvalue().removesuffix("\n")
-    assert tokens.find_caller(text).account_id == account.pk
+    caller = tokens.find_caller(text)
+    assert caller and caller.account_id == account.pk
     assert ApiToken.objects.get().name == "laptop"
 
 

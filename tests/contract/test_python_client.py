@@ -44,7 +44,7 @@ def test_run_raises_what_the_model_raised(client, fail):
     with pytest.raises(ModelError, match="out of cheese") as raised:
         client.run(fail, input={"message": "out of cheese"})
     assert raised.value.prediction.status == "failed"
-    assert "about to fail" in raised.value.prediction.logs
+    assert "about to fail" in (raised.value.prediction.logs or "")
 
 
 def test_a_wrong_input_says_what_to_mend(client, echo):
@@ -73,7 +73,7 @@ def test_the_words_come_while_the_model_still_works(client, words):
 
 
 def test_a_stream_that_fails_midway_raises_after_what_there_was(client, words):
-    seen = []
+    seen: list[str] = []
     with pytest.raises(RuntimeError, match="asked to fail at word 2"):
         seen.extend(str(event) for event in client.stream(words, input={"count": 5, "fail_at": 2}))
 

@@ -36,7 +36,7 @@ def test_every_method_that_is_documented_is_served_and_no_other(event_loop_threa
     from tests.plugins.api_client import ApiClient
 
     visitor = ApiClient(event_loop_thread, None)
-    documented = {}
+    documented: dict[str, set[str]] = {}
     for path, method, _ in operations():
         documented.setdefault(path, set()).add(method.removeprefix("x-").upper())
     for path, methods in documented.items():

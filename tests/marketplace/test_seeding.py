@@ -47,7 +47,8 @@ def samples(settings, tmp_path, committed):
 @pytest.fixture
 def runner() -> Iterator[list[str]]:
     """Ends what is queued, as a runner would; the list says how: `succeeded` unless something is put into it."""
-    stop, outcomes = threading.Event(), []
+    stop = threading.Event()
+    outcomes: list[str] = []
 
     def work() -> None:
         while not stop.wait(0.05):
@@ -82,7 +83,8 @@ def test_a_sample_is_built_run_and_shown(runner):
     assert (example.position, example.prediction["output"], example.prediction["input"]) == (0, "HI", {"text": "hi"})
     assert told[0] == "[1/1] modelyard/echo: building"
     assert told[-1] == "Samples: 1 of 1 are ready."
-    assert not Account.objects.get().user.has_usable_password()
+    owner = Account.objects.get().user
+    assert owner and not owner.has_usable_password()
     assert seeding.progress() is None
     assert seed() == ["Samples: 1 of 1 are ready."]
     assert (Version.objects.count(), Build.objects.count(), Prediction.objects.count()) == (1, 1, 1)
@@ -117,15 +119,26 @@ def test_an_example_that_fails_is_told_and_the_model_stays(runner):
     assert seeding.progress() is None  # nothing more will come
 
 
+def _seed_apart() -> None:
+    seed()
+    connection.close()
+
+
+def _state() -> str:
+    progress = seeding.progress()
+    assert progress
+    return progress.steps[0].state
+
+
 def test_progress_follows_the_rows():
     assert seeding.progress() is None  # not begun
-    thread = threading.Thread(target=lambda: (seed(), connection.close()))
+    thread = threading.Thread(target=_seed_apart)
     thread.start()
     while not Build.objects.exists():
         time.sleep(0.02)
-    states = [seeding.progress().steps[0].state]
+    states = [_state()]
     Build.objects.update(status="running")
-    states.append(seeding.progress().steps[0].state)
+    states.append(_state())
     Version.objects.update(status="failed")
     Build.objects.update(status="failed", error="Mend it.")
     assert states == ["waiting", "building"]

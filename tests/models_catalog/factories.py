@@ -53,7 +53,10 @@ class ModelFactory(factory.django.DjangoModelFactory[Model]):
 
 
 class VersionFactory(factory.django.DjangoModelFactory[Version]):
-    """A version that can run, its model's latest: `VersionFactory.create(model__account=alice, openapi_schema=schema(…))`."""
+    """A version that can run, its model's latest.
+
+    `VersionFactory.create(model__account=alice, openapi_schema=schema(…))`
+    """
 
     class Meta:
         model = Version
@@ -65,8 +68,8 @@ class VersionFactory(factory.django.DjangoModelFactory[Version]):
     cog_version = "0.16.8"
     openapi_schema = factory.LazyFunction(schema)
 
-    @factory.post_generation
-    def latest(self: Version, create: bool, extracted: bool | None, **_: Any) -> None:  # type: ignore[misc]
+    @factory.post_generation  # type: ignore[untyped-decorator]  # factory-boy has no types here
+    def latest(self: Version, create: bool, extracted: bool | None, **_: Any) -> None:
         """Every new version is its model's latest, unless `latest=False`."""
         if extracted is not False:
             self.model.latest_version = self

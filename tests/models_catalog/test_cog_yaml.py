@@ -47,7 +47,7 @@ def test_an_empty_file_is_legal_but_cannot_be_published(tmp_path: Path) -> None:
 
 
 def test_a_project_without_cog_yaml_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(CogYamlInvalid, match="no cog.yaml"):
+    with pytest.raises(CogYamlInvalid, match=r"no cog\.yaml"):
         load(tmp_path)
 
 
@@ -134,7 +134,11 @@ def test_all_mistakes_are_reported_at_once() -> None:
         ("run: a.py:A\nrun: b.py:B", "", "'run' appears twice (line 2)"),
         ("predictt: run.py:A", "predictt", "Unknown key. Did you mean 'predict'?"),
         ("zzz: 1", "zzz", "Unknown key. Known keys: build, concurrency"),
-        ("build: {python_version: '3.12', pythn_packages: []}", "build.pythn_packages", "Did you mean 'python_packages'?"),
+        (
+            "build: {python_version: '3.12', pythn_packages: []}",
+            "build.pythn_packages",
+            "Did you mean 'python_packages'?",
+        ),
         ("build: text", "build", "Expected a mapping, got 'text'."),
         ("run: run.py:A\npredict: run.py:A", "predict", "either 'run' or its old name"),
         ("run: Runner", "run", "Expected a reference like 'run.py:Runner', got 'Runner'."),
@@ -184,7 +188,11 @@ def test_all_mistakes_are_reported_at_once() -> None:
             "build.run[0].mounts[0].type",
             "Expected 'secret', got 'bind'.",
         ),
-        (BUILD + "  run: [{command: a, mounts: [{type: secret, id: a}]}]", "build.run[0].mounts[0].target", "a non-empty"),
+        (
+            BUILD + "  run: [{command: a, mounts: [{type: secret, id: a}]}]",
+            "build.run[0].mounts[0].target",
+            "a non-empty",
+        ),
         (BUILD + "  gpu: yes please", "build.gpu", "Expected true or false"),
         (BUILD + "  cuda: '10.2'", "build.cuda", "CUDA 10.2 is too old"),
         (BUILD + "  cuda: '11'", "build.cuda", "a version like"),
@@ -222,7 +230,11 @@ def test_all_mistakes_are_reported_at_once() -> None:
         ),
         ("observability: {tracing: {}}", "observability.tracing", "Did you mean 'traces'?"),
         ("observability: {traces: {sampler_arg: '1.5'}}", "observability.traces.sampler_arg", 'from "0" to "1"'),
-        ("observability: {traces: {trace_header_format: b3}}", "observability.traces.trace_header_format", "w3c or jaeger"),
+        (
+            "observability: {traces: {trace_header_format: b3}}",
+            "observability.traces.trace_header_format",
+            "w3c or jaeger",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place(text: str, field: str, message: str, project: Path) -> None:
@@ -234,7 +246,8 @@ def test_a_mistake_is_named_with_its_place(text: str, field: str, message: str, 
     "name",
     [
         "PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONUNBUFFERED", "LIBRARY_PATH", "HF_ENDPOINT",
-        "HF_HUB_ENABLE_HF_TRANSFER", "R8_X", "REPLICATE_X", "CUDA_X", "NVIDIA_X", "NV_X", "PGET_X", "KUBERNETES_X", "OTEL_X",
+        "HF_HUB_ENABLE_HF_TRANSFER", "R8_X", "REPLICATE_X", "CUDA_X", "NVIDIA_X", "NV_X", "PGET_X", "KUBERNETES_X",
+        "OTEL_X",
     ],
 )  # fmt: skip
 def test_the_platforms_own_variables_cannot_be_set(name: str) -> None:

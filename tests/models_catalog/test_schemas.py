@@ -78,7 +78,7 @@ def test_any_other_address_is_refused(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "type", "field", "description"),
+    ("value", "kind", "field", "description"),
     [
         (None, "invalid_type", "input", "Invalid type. Expected: object, given: null"),
         ([], "invalid_type", "input", "Invalid type. Expected: object, given: array"),
@@ -107,10 +107,10 @@ def test_any_other_address_is_refused(uri: str) -> None:
         ({"image": 1}, "invalid_type", "input.image", "Invalid type. Expected: string, given: integer"),
     ],
 )
-def test_a_problem_has_the_words_that_clients_know(value: Any, type: str, field: str, description: str) -> None:
+def test_a_problem_has_the_words_that_clients_know(value: Any, kind: str, field: str, description: str) -> None:
     if isinstance(value, dict) and value:
         value = {"text": "hi"} | value
-    assert problems(value) == [(type, field, description)]
+    assert problems(value) == [(kind, field, description)]
 
 
 def test_all_problems_come_in_the_order_of_the_form() -> None:
@@ -131,7 +131,7 @@ def test_a_null_for_a_required_nullable_field_is_a_missing_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "bad", "type", "description"),
+    ("schema", "bad", "kind", "description"),
     [
         ({"type": "number", "minimum": 1, "exclusiveMinimum": True}, 1, "number_gt", "Must be greater than 1"),
         ({"type": "number", "maximum": 1.0, "exclusiveMaximum": True}, 1, "number_lt", "Must be less than 1"),
@@ -145,8 +145,8 @@ def test_a_null_for_a_required_nullable_field_is_a_missing_field() -> None:
         ),
     ],
 )
-def test_documents_of_other_tools_are_understood(schema: Json, bad: object, type: str, description: str) -> None:
-    assert problems({"a": bad}, document({"a": schema})) == [(type, "input.a", description)]
+def test_documents_of_other_tools_are_understood(schema: Json, bad: object, kind: str, description: str) -> None:
+    assert problems({"a": bad}, document({"a": schema})) == [(kind, "input.a", description)]
 
 
 def test_nested_nullable_values_may_be_null() -> None:
@@ -222,8 +222,8 @@ def test_what_is_no_document_is_refused(value: object) -> None:
 
 
 def test_references_that_double_are_refused_quickly() -> None:
-    laughs: Json = {f"S{n}": {"properties": {"a": {"$ref": f"#/components/schemas/S{n + 1}"},
-                                             "b": {"$ref": f"#/components/schemas/S{n + 1}"}}} for n in range(40)}  # fmt: skip
+    next_ones = [{"$ref": f"#/components/schemas/S{n + 1}"} for n in range(40)]
+    laughs: Json = {f"S{n}": {"properties": {"a": one, "b": one}} for n, one in enumerate(next_ones)}
     with pytest.raises(SchemaInvalid, match="too large"):
         schemas.check_document(document({"a": {"$ref": "#/components/schemas/S0"}}, S40={}, **laughs))
 

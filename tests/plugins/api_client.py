@@ -35,7 +35,8 @@ class ApiClient:
         headers |= options.pop("headers", {})
 
         async def call() -> httpx.Response:
-            transport = httpx.ASGITransport(application, raise_app_exceptions=raise_app_exceptions)
+            app: Any = application  # our messages are dicts, httpx's any mappings
+            transport = httpx.ASGITransport(app, raise_app_exceptions=raise_app_exceptions)
             async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
                 return await client.request(method, path, headers=headers, **options)
 
@@ -63,7 +64,12 @@ def event_loop_thread() -> Iterator[anyio.from_thread.BlockingPortal]:
 
     pool = dbthreads._pool()
     together = threading.Barrier(pool._max_workers)
-    list(pool.map(lambda _: (together.wait(), connection.close()), range(pool._max_workers)))
+
+    def let_go(_: int) -> None:
+        together.wait()
+        connection.close()
+
+    list(pool.map(let_go, range(pool._max_workers)))
 
 
 @pytest.fixture(scope="session", autouse=True)

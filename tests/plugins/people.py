@@ -47,6 +47,7 @@ def _person(name: str, **columns: Any) -> Person:
     from tests.accounts.factories import AccountFactory
 
     account = AccountFactory.create(username=name)
+    assert account.user_id
     User.objects.filter(pk=account.user_id).update(**columns, is_active=True)
     user = User.objects.get(pk=account.user_id)
     browser = Client()

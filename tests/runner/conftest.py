@@ -50,7 +50,10 @@ def make_spec() -> Callable[..., InstanceSpec]:
 
 @pytest.fixture(scope="module")
 def serve_model(short_dir: Path, make_spec: Callable[..., InstanceSpec]) -> Iterator[ServeModel]:
-    """`await serve_model("echo")` gives the handle of a plain instance that is set up; one per model and settings in a module."""
+    """`await serve_model("echo")` gives the handle of a plain instance that is set up.
+
+    One per model and settings in a module.
+    """
     backend, served = ProcessBackend(short_dir / "served", sandboxed=False), dict[str, Handle]()
 
     async def serve(model: str, *, until: str = "READY", **changes: Any) -> Handle:

@@ -209,10 +209,10 @@ def test_an_input_may_name_an_own_upload_and_the_model_gets_its_content(api, ali
 def test_an_input_may_not_name_a_strangers_upload(api, stranger, alice):
     file = files.store_upload(caller_of(stranger), ContentFile(b"x"), name="x", content_type="text/plain", metadata={})
     version = VersionFactory.create(model__account=alice)
-    body = {"version": version.pk, "input": {"text": files.upload_url(file)}}
-    answer = api.post("/v1/predictions", body)
+    given = {"text": files.upload_url(file)}
+    answer = api.post("/v1/predictions", {"version": version.pk, "input": given})
     assert (answer.status_code, answer.json()["invalid_fields"][0]["field"]) == (422, "input.text")
-    assert input_files.resolve_inputs(alice.pk, body["input"]) == body["input"]
+    assert input_files.resolve_inputs(alice.pk, given) == given
 
 
 def test_inputs_without_our_files_cost_no_query(alice, django_assert_num_queries):

@@ -3,6 +3,7 @@
 import pytest
 from asgiref.sync import async_to_sync
 from channels.auth import AuthMiddlewareStack
+from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
@@ -52,7 +53,8 @@ def test_what_is_published_arrives_once_and_gaps_are_filled_from_the_row(alice, 
     async def watch():
         assert (await connection.connect())[0]
         assert (await connection.receive_json_from())["kind"] == "status"
-        layer = build_streams.get_channel_layer()
+        layer = get_channel_layer()
+        assert layer
         for event in (
             BuildEvent("log", at=0, text=LOG + "three\n"),  # partly known
             BuildEvent("log", at=len(LOG) + 100, text="far ahead"),  # a gap: the row is asked

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from models_catalog.models import Version
-from runner import build_streams, builds, pythons, trial_setup
+from runner import build_streams, builds, environments, pythons, trial_setup
 from runner.build_errors import ClaimLost
 from runner.build_log import BuildLog
 from runner.models import Build
@@ -236,7 +236,7 @@ def test_remains_of_dead_builds_are_removed_and_running_ones_left(alice, setting
         (settings.ENVIRONMENTS_DIR / name).mkdir(parents=True)
     for folder in settings.ENVIRONMENTS_DIR.iterdir():
         os.utime(folder, (0, 0))
-    builds.environments.remove_remains({"alive"})
+    environments.remove_remains({"alive"})
     trial_setup.stop_remains(set())
     assert sorted(folder.name for folder in settings.ENVIRONMENTS_DIR.iterdir()) == ["v", "v.building-alive"]
 

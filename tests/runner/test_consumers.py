@@ -126,7 +126,7 @@ async def test_a_page_hears_why_it_waits() -> None:
 @pytest.mark.parametrize("who", ["stranger", "nobody"])
 async def test_only_the_predictions_account_may_watch(who: str) -> None:
     prediction, _, _ = await sync_to_async(running)()
-    session = await sync_to_async(cookie_of)(await sync_to_async(AccountFactory)()) if who == "stranger" else "none"
+    session = await sync_to_async(lambda: cookie_of(AccountFactory.create()))() if who == "stranger" else "none"
     async with watching(prediction.pk, session) as line:
         assert (await line.receive_output(timeout=5))["code"] == NOT_FOUND
 

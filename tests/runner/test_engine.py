@@ -86,11 +86,11 @@ class Runner:
         return self
 
     async def die(self) -> None:
-        """Drop everything where it stands. (The listener's port is the only thing a dead process would free by itself.)"""
-        for task in [*self.engine._tasks, self._task]:
-            if task:
-                task.cancel()
-        await asyncio.gather(*self.engine._tasks, self._task, return_exceptions=True)
+        """Drop everything where it stands. (Only the listener's port would a dead process free by itself.)"""
+        tasks = [task for task in [*self.engine._tasks, self._task] if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.engine.callbacks.close()
         for instance in self.engine.instances.values():
             if instance.coglet:

@@ -23,8 +23,8 @@ INPUTS = {
     "key": {"type": "string", "format": "password", "x-cog-secret": True, "nullable": True, "x-order": 3},
     "image": {"type": "string", "format": "uri", "nullable": True, "x-order": 4},
 }
-AS_SCRIPT = {"headers": {"Accept": "application/json"}}
-AS_BROWSER = {"headers": {"Accept": "text/html,*/*"}}
+AS_SCRIPT: dict[str, Any] = {"headers": {"Accept": "application/json"}}
+AS_BROWSER: dict[str, Any] = {"headers": {"Accept": "text/html,*/*"}}
 
 
 @pytest.fixture

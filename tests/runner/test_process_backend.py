@@ -280,7 +280,8 @@ async def test_a_log_is_cut_to_its_last_half_and_goes_on(tmp_path: Path) -> None
 
 
 async def test_plain_text_is_made_of_json_lines() -> None:
-    log = '{"fields":{"message":"hi"},"target":"coglet::setup"}\nTraceback\n{"fields":{"message":"x"},"target":"coglet"}\n'
+    hi, x = '{"fields":{"message":"hi"},"target":"coglet::setup"}', '{"fields":{"message":"x"},"target":"coglet"}'
+    log = f"{hi}\nTraceback\n{x}\n"
     assert instance_logs.plain(log) == "hi\nTraceback\nx\n"
     assert instance_logs.setup_text(log) == "hi\n"
 

@@ -251,7 +251,8 @@ def test_titles_are_made_from_names(name: str, title: str, tmp_path: Path) -> No
 
 
 def test_an_input_made_outside_of_the_signature_still_tells_its_default(tmp_path: Path) -> None:
-    code = "SEED = Input(default=None)\nFREE = Input()\ndef run(a: Optional[int] = SEED, b: Optional[int] = FREE) -> str: ..."
+    code = "SEED = Input(default=None)\nFREE = Input()\n"
+    code += "def run(a: Optional[int] = SEED, b: Optional[int] = FREE) -> str: ..."
     found = component(project(tmp_path, code), "Input")["properties"]
     assert "default" in found["a"] and "default" not in found["b"]
 

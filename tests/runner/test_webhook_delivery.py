@@ -73,7 +73,7 @@ def test_progress_keeps_its_distance(prediction, receiver):
     webhooks.enqueue_many([(prediction, "output")])
     deliver_of(prediction.pk)
     webhooks.enqueue_many([(prediction, "output")])
-    assert 0 < deliver_of(prediction.pk) <= 0.5
+    assert 0 < (deliver_of(prediction.pk) or 0) <= 0.5
     assert len(receiver.received) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_worker_that_died_while_sending_leads_to_the_same_message_again(predic
     end(prediction)
     delivery = WebhookDelivery.objects.get()
     assert webhook_delivery._lease(delivery, datetime.datetime.now(datetime.UTC))
-    assert deliver_of(prediction.pk) > 10, "while the lease lasts nobody else sends it"
+    assert (deliver_of(prediction.pk) or 0) > 10, "while the lease lasts nobody else sends it"
     make_due()
     assert due_predictions() == [prediction.pk]
     deliver_of(prediction.pk)
@@ -131,7 +131,7 @@ def test_the_end_waits_for_a_start_that_is_under_way(prediction, receiver):
     webhooks.enqueue_many([(prediction, "start")])
     webhook_delivery._lease(WebhookDelivery.objects.get(), datetime.datetime.now(datetime.UTC))
     end(prediction)
-    assert deliver_of(prediction.pk) > 10
+    assert (deliver_of(prediction.pk) or 0) > 10
     assert receiver.received == []
 
 

@@ -1,4 +1,4 @@
-"""Streams numbered words, with a log line and a metric now and then. Its stream may be followed (server-sent events)."""
+"""Streams numbered words, with a log line and a metric now and then. Its stream may be followed (by SSE)."""
 
 import time
 
