@@ -19,6 +19,8 @@ _CONNECTIONS = (1, 32)
 def main() -> None:
     """Measure and report."""
     options = _options()
+    if options.peers:
+        peers.install()
     measured = Measured(options.rounds, options.seconds, burst_chunks=options.burst)
     with site.serving() as ours:
         _measure_requests(ours, measured)
@@ -67,6 +69,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each load in each round")
     parser.add_argument("--burst", type=int, default=3000, help="chunks")
     parser.add_argument("--models", type=lambda text: [int(size) for size in text.split(",")], default=[5_000, 50_000])
+    parser.add_argument("--peers", action="store_true", help="install the other servers first")
     parser.add_argument("--dry", action="store_true", help="don't write docs/benchmarks.md")
     return parser.parse_args()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-_WARM_UP_SECONDS = 0.3
+_WARM_UP_SECONDS = 0.5
 _BUSY_PAUSE_SECONDS = 0.0005  # coglet says 409 while its slot is taken
 
 

@@ -1,4 +1,4 @@
-"""Other servers with the same trivial model, where `make bench-peers` has installed them (in .venv-peers).
+"""Other servers with the same trivial model, where `--peers` has installed them (in .venv-peers).
 
 None of them stores, authorizes and meters each request, apart from LiteLLM's check of its key.
 """
@@ -7,19 +7,31 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from tests.bench.coglet_alone import free_port
 from tests.bench.load import Call
 from tests.plugins.live_site import ROOT
 
 VENV = ROOT / ".venv-peers"
+_PACKAGES = ("ray[serve]", "litellm[proxy]", "bentoml")
 _PROGRAMS = Path(__file__).with_name("peer_programs")
 _START_SECONDS = 120.0
+
+
+def install() -> None:
+    """Into an environment of their own, unless they are there: their requirements are not ours."""
+    if not (VENV / "bin" / "ray").exists():
+        uv, python = find_uv_bin(), str(VENV / "bin" / "python")
+        subprocess.run([uv, "venv", "--clear", "--python", sys.executable, str(VENV)], check=True)
+        subprocess.run([uv, "pip", "install", "--python", python, *_PACKAGES], check=True)
 
 
 @contextmanager

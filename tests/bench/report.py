@@ -70,8 +70,8 @@ def _requests_table(measured: Measured) -> str:
             [
                 server,
                 str(connections),
-                f"{median_of(ours, 'per_second') / median_of(rounds, 'per_second'):.2f}",
-                f"{median_of(ours, 'p50_ms') / median_of(rounds, 'p50_ms'):.2f}",
+                _ratio(median_of(ours, "per_second"), median_of(rounds, "per_second")),
+                _ratio(median_of(ours, "p50_ms"), median_of(rounds, "p50_ms")),
                 f"{median_of(rounds, 'per_second'):.0f}",
                 f"{median_of(rounds, 'p50_ms'):.1f}",
                 f"{median_of(rounds, 'p99_ms'):.1f}",
@@ -116,6 +116,10 @@ def _search_table(measured: Measured) -> str:
         for each in measured.search
     ]
     return _table(["models", f"p50 ÷ at {base.models:,}", f"p99 ÷ at {base.models:,}", "p50 ms", "p99 ms"], rows)
+
+
+def _ratio(ours: float, theirs: float) -> str:
+    return f"{ours / theirs:.2f}" if theirs else "-"
 
 
 def median_of(rounds: Sequence[object], name: str) -> float:

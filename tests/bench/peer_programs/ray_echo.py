@@ -7,7 +7,7 @@ from ray import serve
 from starlette.requests import Request
 
 
-@serve.deployment
+@serve.deployment(max_ongoing_requests=100)  # with the default of 5, 32 clients get nearly nothing
 class Echo:
     """The same work as tests/cog_models/echo."""
 
