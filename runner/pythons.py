@@ -38,15 +38,22 @@ def _candidates() -> Iterator[Path]:
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local/share/uv/python")
     for minor in MINORS:
-        yield from sorted(pyenv.glob(f"versions/{minor}.*/bin/python{minor}"), reverse=True)
-        yield from sorted(uv.glob(f"cpython-{minor}.*/bin/python{minor}"), reverse=True)
+        yield from _newest_first(pyenv, f"versions/{minor}.*/bin/python{minor}")
+        yield from _newest_first(uv, f"cpython-{minor}.*/bin/python{minor}")
+
+
+def _newest_first(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return sorted(folder.glob(pattern), reverse=True)
+    except PermissionError:  # somebody else's
+        return []
 
 
 def _ask(candidate: Path) -> tuple[str, Path] | None:
     # A file of the right name may be a launcher of something else, or broken: only its own answer counts.
-    if not candidate.exists():
-        return None
     try:
+        if not candidate.exists():
+            return None
         done = subprocess.run([candidate, "-I", "-c", _ASK], capture_output=True, timeout=10, check=True)
         minor, executable, implementation = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
