@@ -110,8 +110,8 @@ def save_progress(
 ) -> bool:
     """Write partial output (None: no iterator) and logs of a running prediction. False: the claim is no longer good.
 
-    Called at most every 500 ms, so what is told by webhook here is throttled too (replicate-api.md 5.1). Not durable when
-    it returns: what is lost is at most a moment of progress, never an outcome.
+    Called at most every 500 ms, so what is told by webhook here is throttled too (replicate-api.md 5.1). Not durable
+    when it returns: what is lost is at most a moment of progress, never an outcome.
     """
     changes: dict[str, Any] = {"logs": clean_text(logs)}
     if outputs is not None:
@@ -172,7 +172,7 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]
                    logs = COALESCE(v.logs, p.logs), sealed_secrets = NULL,
                    metrics = v.metrics || jsonb_build_object('total_time', extract(epoch FROM %s - p.created_at))
                      || CASE WHEN p.started_at IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('predict_time',
-                          COALESCE(v.predict_us, greatest(0, extract(epoch FROM %s - p.started_at) * 1e6))::bigint / 1e6)
+                         COALESCE(v.predict_us, greatest(0, extract(epoch FROM %s - p.started_at) * 1e6))::bigint / 1e6)
                         END
               FROM jsonb_to_recordset(%s::jsonb) AS v(prediction_id text, claim text, status text, output jsonb,
                    logs text, error text, metrics jsonb, predict_us bigint, fault_class text, keep_output boolean,
@@ -187,7 +187,7 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]
 
 
 def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:
-    """What is charged: processing time, but nothing for platform faults and what never started.  Source: billing.md 4.3."""
+    """What is charged: processing time; nothing for platform faults and what never started.  Source: billing.md 4.3."""
     assert row.completed_at is not None
     seconds = row.metrics.get("predict_time", 0)
     is_free = outcome.fault_class == FaultClass.PLATFORM or row.started_at is None

@@ -152,7 +152,7 @@ async def wait_ended(watch: Watch, timeout_seconds: float) -> Event | None:
         for event in events:
             if event.kind == "done":
                 return event
-        if not events and (snapshot := await dbthreads.run(load_snapshot, watch.prediction_id)):
-            if snapshot.stage == 2:
-                return Event("done", status=Status(snapshot.status), ended=snapshot.ended)
+        snapshot = None if events else await dbthreads.run(load_snapshot, watch.prediction_id)
+        if snapshot and snapshot.stage == 2:
+            return Event("done", status=Status(snapshot.status), ended=snapshot.ended)
     return None

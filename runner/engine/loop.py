@@ -1,7 +1,7 @@
 """The runner process: looks at the queue, gives predictions to instances, starts and stops instances.
 
-One decision at a time (`_decide`), woken by messages, by what ends, and every second in case a wake-up was lost. What it
-holds in memory can be lost at any moment: `takeover` finds it again, `sweeps` settles what nobody holds.
+One decision at a time (`_decide`), woken by messages, by what ends, and every second in case a wake-up was lost. What
+it holds in memory can be lost at any moment: `takeover` finds it again, `sweeps` settles what nobody holds.
 """
 
 import asyncio
@@ -155,7 +155,7 @@ class Engine:
         if snapshot and snapshot.stage == 2:
             await streams.publish(prediction_id, [done(snapshot)])
 
-    # --- Decisions ------------------------------------------------------------------------------------------------------
+    # --- Decisions ----------------------------------------------------------------------------------------------------
 
     async def _decide_when_woken(self) -> None:
         while True:
@@ -239,7 +239,7 @@ class Engine:
         if not place.evict:  # room is there once the evicted are gone, which wakes us again
             self.life.start(version_id, hardware, need)
 
-    # --- Files ------------------------------------------------------------------------------------------------------------
+    # --- Files --------------------------------------------------------------------------------------------------------
 
     def store_output(self, prediction: Prediction, data_uri: str) -> str:
         """Keep a file that a model made; returns its address. Sync."""

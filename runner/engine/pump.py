@@ -1,7 +1,8 @@
 """One prediction on one instance: hand it over, pass on what comes, write how it ends.
 
-Everything that can happen to it (coglet's events, a cancel, the loss of the instance) arrives in one queue, so there is one
-order of events. The terminal state is written before the last event is published; whoever ended the prediction first wins.
+Everything that can happen to it (coglet's events, a cancel, the loss of the instance) arrives in one queue, so there is
+one order of events. The terminal state is written before the last event is published; whoever ended the prediction
+first wins.
 """
 
 import asyncio

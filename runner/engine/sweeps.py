@@ -68,10 +68,9 @@ def ended_by_others(prediction_ids: set[str]) -> list[str]:
 
 
 def end_overdue() -> list[Prediction]:
-    """End predictions that waited too long: past their deadline `aborted`, past the queue's limit `failed`. And those of
-    models that were taken down.
+    """End predictions that waited too long, and those of models that were taken down.
 
-    Source: replicate-api.md 3.4.
+    Past their deadline they are `aborted`, past the queue's limit `failed`.  Source: replicate-api.md 3.4.
     """
     now = timezone.now()
     queue_limit = now - datetime.timedelta(seconds=settings.QUEUE_TIMEOUT_SECONDS)
