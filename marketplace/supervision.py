@@ -95,9 +95,12 @@ class Supervisor:
         """Call it at the stop, between the latest batch and the ones before it. Its RuntimeError or OSError is told."""
         self._clean_ups.append((self._batch, clean_up))
 
-    def start(self, *children: Child) -> None:
-        """Start a batch of children that shall live. They are stopped before all earlier batches."""
+    def begin_batch(self) -> None:
+        """What is started from now on is stopped before all that was started until now."""
         self._batch += 1
+
+    def start(self, *children: Child) -> None:
+        """Start children that shall live."""
         for child in children:
             running = _Running(child, self._batch)
             self._running.append(running)

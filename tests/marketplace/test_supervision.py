@@ -24,6 +24,7 @@ from marketplace.children import Program
 from marketplace.supervision import supervising
 with supervising() as supervisor:
     for batch in json.loads(sys.argv[1]):
+        supervisor.begin_batch()
         supervisor.start(*[Program(name, ("bash", "-c", script)) for name, script in batch.items()])
         supervisor.wait_until_ready(10)
     supervisor.show("all up")
