@@ -54,6 +54,7 @@ class Engine:
         self.life = InstanceLife(self)
         self._sweeps = Sweeps(self)
         self._wake = asyncio.Event()
+        self._may_wait = True  # something waits for room, or may since the last look at the queue began
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
@@ -125,6 +126,11 @@ class Engine:
         """Decide again soon."""
         self._wake.set()
 
+    def room_made(self) -> None:
+        """A prediction left its instance: look at the queue if anything may wait for that."""
+        if self._may_wait:
+            self.wake()
+
     async def _listen(self) -> None:
         async for message in wakeups.listen(wakeups.RUNNERS):
             match message["type"]:
@@ -162,11 +168,11 @@ class Engine:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _TICK_SECONDS)
             self._wake.clear()
-            while await self._decide():
-                self._wake.clear()
+            await self._decide()
 
-    async def _decide(self) -> bool:
-        """One look at the queue. True: there may be more to give right away."""
+    async def _decide(self) -> None:
+        """One look at the queue."""
+        self._may_wait = True
         room = {i.id: i.room for i in self.instances.values() if i.room}
         versions = {i.id: i.version_id for i in self.instances.values()}
         running = Counter(pump.prediction.account_id for pump in self.pumps.values())
@@ -178,8 +184,8 @@ class Engine:
                 await dbthreads.run(lifecycle.give_back, prediction.pk, prediction.claim)
                 continue
             self.drive(prediction, instance)
+        self._may_wait = bool(left)
         self._scale(left)
-        return bool(claimed)
 
     def drive(self, prediction: Prediction, instance: LiveInstance, *, attached: bool = False) -> None:
         """Start the pump of a claimed prediction."""
@@ -191,7 +197,7 @@ class Engine:
     def pump_finished(self, pump: Pump) -> None:
         """It ended, was given back or failed."""
         self.pumps.pop(pump.prediction.pk, None)
-        self.wake()
+        self.room_made()
 
     def _scale(self, left: list[Waiting]) -> None:
         """Start what is missing, stop what has idled, per version."""

@@ -139,7 +139,7 @@ class Pump:
             self._has_slot = False
             self.instance.release_slot()
         self.instance.leave(self)
-        self.engine.wake()
+        self.engine.room_made()
 
     async def _drive(self) -> None:
         self.engine.callbacks.expect(self.instance.callback_token, self.prediction.pk, self.take_event)
