@@ -25,11 +25,11 @@ from models_catalog.lookup import VersionFacts
 from runner import creation_requests, lifecycle, predictions, streams, version_references
 from runner.creation_requests import CreationBody, Hold
 from runner.documents import created_document, ended_document, prediction_document, prediction_urls
-from runner.events import Event
 from runner.groupcommit import GroupCommit
 from runner.models import Prediction
 from runner.predictions import NewPrediction
 from runner.states import Status
+from runner.streams import Ended
 
 log = structlog.get_logger(__name__)
 
@@ -127,8 +127,8 @@ async def _insert_and_wait(prediction: Prediction, until: float) -> dict[str, An
         async with streams.Watch(prediction.pk) as watch:
             await _insert(prediction)
             inserted = True
-            event = await streams.wait_ended(watch, until - time.monotonic())
-            return None if event is None else await _final_document(prediction, event)
+            ended = await streams.wait_ended(watch, until - time.monotonic())
+            return None if ended is None else await _final_document(prediction, ended)
     except (redis.RedisError, OSError) as error:
         log.warning("wait_given_up", prediction_id=prediction.pk, error=str(error))
         if not inserted:
@@ -136,9 +136,9 @@ async def _insert_and_wait(prediction: Prediction, until: float) -> dict[str, An
         return None
 
 
-async def _final_document(prediction: Prediction, event: Event) -> dict[str, Any]:
-    """The prediction as it ended: from its last event where that carries all, else from the row."""
-    return ended_document(prediction, event) or prediction_document(
+async def _final_document(prediction: Prediction, ended: Ended) -> dict[str, Any]:
+    """The prediction as it ended: from its events where all were seen, else from the row."""
+    return ended_document(prediction, ended) or prediction_document(
         await dbthreads.run(Prediction.objects.get, pk=prediction.pk)
     )
 

@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 
 from marketplace.lib.timestamps import timestamp
-from runner.events import Event
 from runner.models import Prediction
 from runner.states import Status
+from runner.streams import Ended
 
 
 def prediction_document(prediction: Prediction) -> dict[str, Any]:
@@ -62,16 +62,14 @@ def created_document(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def ended_document(prediction: Prediction, event: Event) -> dict[str, Any] | None:
-    """The end of a prediction that was just created, from its `done` event; None where only the row knows all of it.
-
-    The event counts log characters and an iterator's items, and does not repeat them.
-    """
-    ended = event.ended
-    if ended.get("outputs") != 0 or ended.get("logs") != 0 or prediction.is_streamed:
+def ended_document(prediction: Prediction, seen: Ended) -> dict[str, Any] | None:
+    """The end of a prediction that was just created, from its events; None where only the row knows all of it."""
+    if seen.logs is None:
         return None
-    prediction.status = Status(event.status)
-    prediction.output, prediction.error, prediction.metrics = ended["output"], ended["error"], ended["metrics"]
+    ended = seen.event.ended
+    prediction.status, prediction.logs = Status(seen.event.status), seen.logs
+    prediction.output = seen.outputs if prediction.is_streamed else ended["output"]
+    prediction.error, prediction.metrics = ended["error"], ended["metrics"]
     prediction.started_at = _moment(ended["started_at"])
     prediction.completed_at = _moment(ended["completed_at"])
     return prediction_document(prediction)

@@ -76,18 +76,18 @@ def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
     if not claims:
         return []
     now = timezone.now()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute(
+    with transaction.atomic():
+        claimed = Prediction.objects.raw(
             """
             UPDATE runner_prediction AS p
                SET status = 'processing', started_at = %s, claim = v.token, instance_id = v.instance, tries = tries + 1
-              FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(id, token, instance)
+              FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(id, token, instance),
+                   set_config('synchronous_commit', 'off', true)
              WHERE p.id = v.id AND p.id IN (
                    SELECT id FROM runner_prediction
                     WHERE id = ANY(%s::text[]) AND status = 'starting' AND claim = ''
                       FOR UPDATE SKIP LOCKED)
-         RETURNING p.id
+         RETURNING p.*
             """,
             [
                 now,
@@ -97,8 +97,7 @@ def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
                 [c.prediction_id for c in claims],
             ],
         )
-        won = {row[0] for row in cursor.fetchall()}
-        rows = {p.pk: p for p in Prediction.objects.filter(pk__in=won)}
+        rows = {p.pk: p for p in claimed}
         for row in rows.values():
             row.version = _version(row.version_id)
         webhooks.enqueue_many([(row, "start") for row in rows.values()])
@@ -145,14 +144,13 @@ def end_many(outcomes: Sequence[Outcome]) -> list[Prediction | None]:
     for outcome in outcomes:
         first_of.setdefault(outcome.prediction_id, outcome)
     with transaction.atomic():
-        ended = _write_ends(list(first_of.values()), timezone.now())
-        rows = {p.pk: p for p in Prediction.objects.filter(pk__in=ended)}
+        rows = {p.pk: p for p in _write_ends(list(first_of.values()), timezone.now())}
         metering.record_many([_usage(row, first_of[pk]) for pk, row in rows.items()])
         webhooks.enqueue_many([(row, "completed") for row in rows.values()])
     return [rows.get(o.prediction_id) if first_of[o.prediction_id] is o else None for o in outcomes]
 
 
-def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]:
+def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> list[Prediction]:
     rows = [
         {
             **asdict(outcome),
@@ -163,27 +161,26 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> set[str]
         }
         for outcome in outcomes
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE runner_prediction AS p
-               SET status = v.status, completed_at = %s, error = v.error, fault_class = v.fault_class,
-                   output = CASE WHEN v.keep_output THEN p.output ELSE NULLIF(v.output, 'null'::jsonb) END,
-                   logs = COALESCE(v.logs, p.logs), sealed_secrets = NULL,
-                   metrics = v.metrics || jsonb_build_object('total_time', extract(epoch FROM %s - p.created_at))
-                     || CASE WHEN p.started_at IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('predict_time',
-                         COALESCE(v.predict_us, greatest(0, extract(epoch FROM %s - p.started_at) * 1e6))::bigint / 1e6)
-                        END
-              FROM jsonb_to_recordset(%s::jsonb) AS v(prediction_id text, claim text, status text, output jsonb,
-                   logs text, error text, metrics jsonb, predict_us bigint, fault_class text, keep_output boolean,
-                   only_from text)
-             WHERE p.id = v.prediction_id AND p.status IN ('starting', 'processing')
-               AND (v.claim IS NULL OR p.claim = v.claim) AND (v.only_from IS NULL OR p.status = v.only_from)
-         RETURNING p.id
-            """,
-            [now, now, now, orjson.dumps(rows).decode()],
-        )
-        return {row[0] for row in cursor.fetchall()}
+    ended = Prediction.objects.raw(
+        """
+        UPDATE runner_prediction AS p
+           SET status = v.status, completed_at = %s, error = v.error, fault_class = v.fault_class,
+               output = CASE WHEN v.keep_output THEN p.output ELSE NULLIF(v.output, 'null'::jsonb) END,
+               logs = COALESCE(v.logs, p.logs), sealed_secrets = NULL,
+               metrics = v.metrics || jsonb_build_object('total_time', extract(epoch FROM %s - p.created_at))
+                 || CASE WHEN p.started_at IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('predict_time',
+                     COALESCE(v.predict_us, greatest(0, extract(epoch FROM %s - p.started_at) * 1e6))::bigint / 1e6)
+                    END
+          FROM jsonb_to_recordset(%s::jsonb) AS v(prediction_id text, claim text, status text, output jsonb,
+               logs text, error text, metrics jsonb, predict_us bigint, fault_class text, keep_output boolean,
+               only_from text)
+         WHERE p.id = v.prediction_id AND p.status IN ('starting', 'processing')
+           AND (v.claim IS NULL OR p.claim = v.claim) AND (v.only_from IS NULL OR p.status = v.only_from)
+     RETURNING p.*
+        """,
+        [now, now, now, orjson.dumps(rows).decode()],
+    )
+    return list(ended)
 
 
 def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:

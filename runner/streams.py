@@ -7,6 +7,7 @@ row is the answer. Websocket, server-sent events and `Prefer: wait` are renderin
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -140,19 +141,38 @@ async def follow(
                     yield news
 
 
-async def wait_ended(watch: Watch, timeout_seconds: float) -> Event | None:
-    """Wait for the last event of a prediction whose group was joined before it was created; None on expiry.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a prediction ended, and what was seen of it; both None where something was missed: then the row knows."""
+
+    event: Event
+    outputs: list[Any] | None = None
+    logs: str | None = None
+
+
+async def wait_ended(watch: Watch, timeout_seconds: float) -> Ended | None:
+    """Wait for the end of a prediction whose group was joined before it was created; None on expiry.
 
     Source: replicate-api.md 3.5.
     """
     loop = asyncio.get_running_loop()
+    position = Position()
+    outputs: list[Any] = []
+    logs: list[str] = []
     until = loop.time() + timeout_seconds
     while (left := until - loop.time()) > 0:
         events = await watch.next_events(min(left, _QUIET_SECONDS))
         for event in events:
+            try:
+                position, news = advance(position, event)
+            except Gap:  # the position stays behind for good
+                news = None
+            if news:
+                outputs += news.items
+                logs.append(news.text)
             if event.kind == "done":
-                return event
+                return Ended(event, outputs, "".join(logs)) if news else Ended(event)
         snapshot = None if events else await dbthreads.run(load_snapshot, watch.prediction_id)
         if snapshot and snapshot.stage == 2:
-            return Event("done", status=Status(snapshot.status), ended=snapshot.ended)
+            return Ended(Event("done", status=Status(snapshot.status), ended=snapshot.ended))
     return None
