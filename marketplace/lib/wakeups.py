@@ -35,7 +35,7 @@ def _async_client() -> redis.asyncio.Redis:
     """One client per event loop: connections can't move between loops."""
     loop = asyncio.get_running_loop()
     if loop not in _async_clients:
-        _async_clients[loop] = redis.asyncio.Redis.from_url(settings.REDIS_URL)
+        _async_clients[loop] = redis.asyncio.Redis.from_url(settings.REDIS_URL, protocol=settings.REDIS_PROTOCOL)
     return _async_clients[loop]
 
 

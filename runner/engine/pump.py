@@ -148,8 +148,7 @@ class Pump:
             await self._look_after_takeover()
         else:
             self.shown.resume([], self.prediction.logs)  # an earlier try's logs stay
-            await self._publish([Event("status", status="processing")])
-            await self._hand_over()
+            await asyncio.gather(self._publish([Event("status", status="processing")]), self._hand_over())
         while not self._is_finished:
             try:
                 item = await asyncio.wait_for(self._inbox.get(), self._next_timer())
