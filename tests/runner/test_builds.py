@@ -69,7 +69,7 @@ def test_a_host_that_lacks_an_environment_makes_it_again_from_the_archive(alice,
 
 
 def test_what_the_model_prints_in_its_setup_is_in_the_log(alice):
-    # coglet loses what is printed in the last moments before a set-up fails (cog-runtime.md 4.3): the model waits a little.
+    # coglet loses what is printed in the last moments before a set-up fails (cog-runtime.md 4.3): the model waits.
     setup = (
         "    def setup(self) -> None:\n        print('looking for weights')\n"
         "        __import__('time').sleep(1)\n        raise OSError('no weights')\n"
