@@ -20,6 +20,8 @@ _ERROR_PREFIXES = (
     "Generator iteration error: ",
     "Training failed: ",
 )
+# The second one comes when the worker died a moment before it was given the prediction.
+_LOST_WORKER = ("Worker crashed", "Failed to send request: Failed to send on slot socket")
 
 
 class BadEvent(ValueError):
@@ -132,6 +134,11 @@ def clean_error(error: str) -> str:
                 break
         else:
             return error
+
+
+def is_lost_worker(completed: Completed) -> bool:
+    """Did it fail because the process that ran the model died? A model's own exception starts with its type."""
+    return completed.status == "failed" and (completed.error or "").startswith(_LOST_WORKER)
 
 
 def settle_cancel(completed: Completed, *, cancel_requested: bool) -> Completed:

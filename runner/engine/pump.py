@@ -18,7 +18,7 @@ from django.utils import timezone
 from marketplace.lib import dbthreads
 from models_catalog import schemas
 from runner import lifecycle, streams
-from runner.cog_events import Broken, CogEvent, Completed, clean_error, settle_cancel
+from runner.cog_events import Broken, CogEvent, Completed, clean_error, is_lost_worker, settle_cancel
 from runner.coglet import AtCapacity, CogletError, InputRefused, NotReady, NotRunning, Unreachable
 from runner.engine.inputs import InputUnavailable, input_for_model
 from runner.engine.live import LiveInstance
@@ -239,7 +239,7 @@ class Pump:
         self._is_stopping = False
         if self.ended:
             return
-        if raw.error and "Worker crashed" in raw.error:
+        if is_lost_worker(raw):
             self.instance.mark_gone("the model's process died")
             return
         completed = settle_cancel(raw, cancel_requested=_CANCEL in self._signals)

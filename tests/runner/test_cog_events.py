@@ -13,6 +13,7 @@ from runner.cog_events import (
     Snapshot,
     Started,
     clean_error,
+    is_lost_worker,
     parse_sse,
     parse_webhook,
     settle_cancel,
@@ -98,6 +99,19 @@ def test_an_error_loses_the_frameworks_prefixes_only(raw: str, clean: str) -> No
 
 
 BY_CANCEL = Completed("failed", error="Prediction failed: Async prediction failed: CancelationException: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lost"),
+    [
+        ("Worker crashed", True),
+        ("Failed to send request: Failed to send on slot socket: Broken pipe (os error 32)", True),
+        ("Prediction failed: RuntimeError: Worker crashed", False),
+        (None, False),
+    ],
+)
+def test_a_dead_worker_is_told_from_a_models_own_failure(error: str | None, is_lost: bool) -> None:
+    assert is_lost_worker(Completed("failed", error=error)) is is_lost
 
 
 @pytest.mark.parametrize(
