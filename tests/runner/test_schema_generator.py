@@ -621,7 +621,6 @@ def served(folder: Path) -> Iterator[str]:
     environment = os.environ | {
         "PORT": str(port),
         "COG_PREDICT_TYPE_STUB": "run.py:Runner",
-        "TMPDIR": str(folder.parent),  # coglet leaves a folder there that another user could not write to
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     command = [sys.executable, "-m", "cog.server.http", "--host", "127.0.0.1"]
