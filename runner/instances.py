@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from models_catalog.models import Version
-from runner.models import Hardware, Instance, Prediction
+from runner.models import Instance, Prediction
 from runner.states import INSTANCE_ENDED, InstanceState, Status
 
 
@@ -87,13 +87,3 @@ def running_predictions(instance_id: str) -> list[Prediction]:
     """Predictions that say they run on the instance."""
     rows = Prediction.objects.filter(instance_id=instance_id, status=Status.PROCESSING)
     return list(rows.select_related("version"))
-
-
-def hardware_of(sku: str) -> Hardware:
-    """The SKU's row. Raises Hardware.DoesNotExist."""
-    return Hardware.objects.get(pk=sku)
-
-
-def seconds_since(moment: datetime.datetime) -> float:
-    """Age of a time."""
-    return (timezone.now() - moment).total_seconds()

@@ -55,8 +55,3 @@ def find_place(capacity: Size, tenants: Sequence[Tenant], need: Size) -> Place |
             free.gpus + tenant.size.gpus,
         )
     return Place(tuple(evict))
-
-
-def could_ever_hold(capacity: Size, need: Size) -> bool:
-    """Would an empty host do?"""
-    return capacity.holds(need)

@@ -11,7 +11,6 @@ from pathlib import Path
 import orjson
 
 SETUP_TARGETS = frozenset({"coglet::setup", "coglet::user"})
-PREDICTION_TARGET = "coglet::prediction"
 
 
 def plain(log: str, *, targets: Iterable[str] | None = None) -> str:

@@ -1,6 +1,6 @@
 """Where an instance may go, and what makes room for it."""
 
-from runner.placement import Place, Size, Tenant, could_ever_hold, find_place
+from runner.placement import Place, Size, Tenant, find_place
 
 HOST = Size(cpu_millis=2000, memory_bytes=100)
 ONE = Size(cpu_millis=1000, memory_bytes=40)
@@ -27,4 +27,4 @@ def test_as_many_are_evicted_as_it_takes() -> None:
 
 
 def test_a_host_without_gpus_never_holds_a_gpu_model() -> None:
-    assert not could_ever_hold(HOST, Size(cpu_millis=1, memory_bytes=1, gpus=1))
+    assert not HOST.holds(Size(cpu_millis=1, memory_bytes=1, gpus=1))
