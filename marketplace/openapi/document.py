@@ -6,7 +6,8 @@ from typing import Any
 
 from django.conf import settings
 
-from marketplace.openapi.operations import OPERATIONS, SEARCH, Operation
+from marketplace.openapi.operation import Operation
+from marketplace.openapi.operations import OPERATIONS, SEARCH
 from marketplace.openapi.schemas import SCHEMAS, TIME, ref
 
 _PROBLEMS = {

@@ -1,0 +1,16 @@
+"""What can be called: one `Operation` for each method of each path of `marketplace.api`, a module per subject.
+
+Source: replicate-api.md 2.
+"""
+
+from marketplace.openapi.operation import Operation
+from marketplace.openapi.operations import account, catalog, files, models, predictions
+
+OPERATIONS: tuple[Operation, ...] = (
+    *predictions.OPERATIONS,
+    *models.OPERATIONS,
+    *catalog.OPERATIONS,
+    *files.OPERATIONS,
+    *account.OPERATIONS,
+)
+SEARCH = models.SEARCH
