@@ -30,6 +30,7 @@ class Account(models.Model):
     github_url = models.URLField(null=True, blank=True)  # noqa: DJ001 - null on the wire
     avatar_url = models.URLField(null=True, blank=True)  # noqa: DJ001
     webhook_secret = models.CharField(max_length=64, default=new_webhook_secret, editable=False)
+    api_data_kept_seconds = models.PositiveIntegerField(null=True, blank=True)  # None: as the installation says
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -86,3 +87,27 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name}: {self.action} {self.subject}"
+
+
+class IdempotencyRecord(models.Model):
+    """The answer to a creating request that carried an `Idempotency-Key`, written in the transaction that created."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(
+        max_length=64
+    )  # SHA-256 of method, path and body: the key is for this request alone
+    status = models.PositiveSmallIntegerField(null=True)
+    headers: "models.JSONField[dict[str, str], dict[str, str]]" = models.JSONField(default=dict)
+    body = models.BinaryField(default=b"")
+    subject = models.CharField(max_length=120, blank=True)  # `prediction/<id>`: the answer is made from it anew
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "key"], name="idempotency_key_once"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="idempotency_age")]
+
+    def __str__(self) -> str:
+        return self.key

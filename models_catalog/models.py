@@ -85,6 +85,11 @@ class Version(models.Model):
     config: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)  # effective cog.yaml
     openapi_schema: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
     max_concurrency = models.PositiveIntegerField(default=1)
+    is_private = models.BooleanField(default=False)  # the owner's alone, though its model be public
+    weights = models.CharField(max_length=500, blank=True)  # URL that `setup(weights)` gets, from a training
+    base = models.ForeignKey("self", models.PROTECT, null=True, related_name="+")  # whose code and environment it runs
+    training_id = models.CharField(max_length=26, blank=True)  # that made it
+    deleted_at = models.DateTimeField(null=True)  # nobody sees it any more; its data are being removed
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["model", "-created_at"], name="version_newest")]

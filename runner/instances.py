@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from models_catalog.models import Version
 from runner.models import Instance, Prediction
+from runner.pools import Pool
 from runner.states import INSTANCE_ENDED, InstanceState, Status
 
 
@@ -26,11 +27,16 @@ class SetupFailed(Exception):
         return self.error
 
 
-def create(host_id: int, version_id: str, hardware: str) -> Instance:
-    """The row of an instance about to start."""
-    version = Version.objects.get(pk=version_id)
+def create(host_id: int, pool: Pool) -> Instance:
+    """The row of an instance about to start. One that trains takes one training at a time."""
+    version = Version.objects.get(pk=pool.version_id)
     return Instance.objects.create(
-        host_id=host_id, version=version, hardware_id=hardware, slots=version.max_concurrency
+        host_id=host_id,
+        version=version,
+        hardware_id=pool.hardware,
+        deployment_id=pool.deployment_id,
+        is_training=pool.is_training,
+        slots=1 if pool.is_training else version.max_concurrency,
     )
 
 

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from runner.models import Hardware, Host, Instance, Prediction
+from runner.pools import Pool
 from runner.states import INSTANCE_ENDED, InstanceState, Status
 
 _QUEUE_WINDOW = 1000  # oldest waiting predictions that one decision looks at
@@ -21,10 +23,9 @@ class Waiting:
     """One prediction that nobody has claimed."""
 
     prediction_id: str
-    version_id: str
     account_id: int
-    hardware: str
     created_at: datetime.datetime
+    pool: Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +67,36 @@ def fair_order(waiting: Iterable[Waiting], running_of: Mapping[int, int]) -> lis
 def read_queue() -> list[Waiting]:
     """The oldest predictions that wait for an instance."""
     rows = Prediction.objects.filter(status=Status.STARTING, claim="").order_by("created_at")
-    columns = ("pk", "version_id", "account_id", "hardware", "created_at")
-    return [Waiting(*row) for row in rows.values_list(*columns)[:_QUEUE_WINDOW]]
+    columns = ("pk", "account_id", "created_at", "version_id", "hardware", "deployment_id", "kind")
+    found = rows.values_list(*columns)[:_QUEUE_WINDOW]
+    return [
+        Waiting(pk, account, created_at, Pool(version, hardware, deployment, kind == Prediction.Kind.TRAINING))
+        for pk, account, created_at, version, hardware, deployment, kind in found
+    ]
+
+
+def waiting_in(pool: Pool) -> QuerySet[Prediction]:
+    """The predictions that wait for an instance of the pool."""
+    kind = Prediction.Kind.TRAINING if pool.is_training else Prediction.Kind.PREDICTION
+    return Prediction.objects.filter(
+        status=Status.STARTING,
+        version_id=pool.version_id,
+        hardware=pool.hardware,
+        deployment=pool.deployment_id,
+        kind=kind,
+    )
 
 
 def waiting_reason(prediction: Prediction) -> WaitingReason | None:
     """Why it waits; None once it does not."""
     if prediction.status != Status.STARTING:
         return None
-    ahead = Prediction.objects.filter(
-        status=Status.STARTING, version_id=prediction.version_id, created_at__lt=prediction.created_at
-    ).count()
+    pool = prediction.pool
+    ahead = waiting_in(pool).filter(created_at__lt=prediction.created_at).count()
     states = set(
-        Instance.objects.filter(version_id=prediction.version_id)
+        Instance.objects.filter(
+            version_id=pool.version_id, deployment=pool.deployment_id, is_training=pool.is_training
+        )
         .exclude(state__in=INSTANCE_ENDED)
         .values_list("state", flat=True)
     )

@@ -16,7 +16,7 @@ from django.conf import settings
 
 from marketplace.lib import dbthreads, signing
 from models_catalog.models import Version
-from runner import environments, instances, lifecycle, streams
+from runner import environments, instances, lifecycle, queueing, streams
 from runner.backends import instance_logs
 from runner.backends.base import InstanceSpec, StartFailed
 from runner.coglet import Coglet, CogletError, Health, Unreachable
@@ -26,6 +26,7 @@ from runner.instances import SetupFailed
 from runner.lifecycle import Outcome
 from runner.models import Hardware, Instance, Prediction
 from runner.placement import Size
+from runner.pools import Pool
 from runner.states import FaultClass, InstanceState, Status
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class InstanceLife:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
-        self._failures: dict[str, int] = {}
-        self._rest_until: dict[str, float] = {}
+        self._failures: dict[Pool, int] = {}
+        self._rest_until: dict[Pool, float] = {}
         self._sizes: dict[str, Size] = {}
 
     @property
@@ -61,14 +62,14 @@ class InstanceLife:
         """What one instance takes; None for an unknown SKU."""
         return self._sizes.get(hardware)
 
-    def may_start(self, version_id: str) -> bool:
-        """Is the version not resting after failures?"""
-        return time.monotonic() >= self._rest_until.get(version_id, 0.0)
+    def may_start(self, pool: Pool) -> bool:
+        """Is the pool not resting after failures?"""
+        return time.monotonic() >= self._rest_until.get(pool, 0.0)
 
-    def start(self, version_id: str, hardware: str, size: Size) -> None:
+    def start(self, pool: Pool, size: Size) -> None:
         """Begin a new instance; its row comes first."""
-        self._engine.spawn(self._start(version_id, hardware, size))
-        self._rest_until[version_id] = time.monotonic() + 1.0  # until it is among the engine's instances
+        self._engine.spawn(self._start(pool, size))
+        self._rest_until[pool] = time.monotonic() + 1.0  # until it is among the engine's instances
 
     def stop(self, instance: LiveInstance, reason: str) -> None:
         """Drain and end an instance; what it runs is finished first."""
@@ -81,7 +82,7 @@ class InstanceLife:
     def stop_all_of(self, version_ids: set[str]) -> None:
         """Stop every instance of these versions."""
         for instance in list(self._engine.instances.values()):
-            if instance.version_id in version_ids:
+            if instance.pool.version_id in version_ids:
                 self.stop(instance, "the model was taken down")
 
     def adopt(self, instance: LiveInstance) -> None:
@@ -92,27 +93,27 @@ class InstanceLife:
 
     # --- Start ----------------------------------------------------------------------------------------------------
 
-    async def _start(self, version_id: str, hardware: str, size: Size) -> None:
-        row = await dbthreads.run(instances.create, self._engine.host.pk, version_id, hardware)
-        instance = LiveInstance(row.pk, version_id, hardware, size, row.slots, callback_token=callback_token(row.pk))
+    async def _start(self, pool: Pool, size: Size) -> None:
+        row = await dbthreads.run(instances.create, self._engine.host.pk, pool)
+        instance = LiveInstance(row.pk, pool, size, row.slots, callback_token=callback_token(row.pk))
         self._engine.instances[row.pk] = instance
         self._engine.callbacks.admit(instance.callback_token)
-        self._rest_until.pop(version_id, None)
+        self._rest_until.pop(pool, None)
         try:
             await self._boot(instance)
         except SetupFailed as error:
             await self._failed_setup(instance, error)
             return
         except (StartFailed, environments.EnvironmentUnavailable, OSError) as error:
-            log.error("instance_start_failed", instance=instance.id, version=version_id, error=str(error))
+            log.error("instance_start_failed", instance=instance.id, version=pool.version_id, error=str(error))
             await self._ended(instance, error=str(error))
-            self._rest(version_id)
+            self._rest(pool)
             return
         await self._look_after(instance)
 
     async def _boot(self, instance: LiveInstance) -> None:
         started = time.monotonic()
-        version = await until_stored(lambda: dbthreads.run(Version.objects.get, pk=instance.version_id))
+        version = await until_stored(lambda: dbthreads.run(Version.objects.get, pk=instance.pool.version_id))
         environment = await asyncio.to_thread(environments.ensure_environment, version)
         spec = InstanceSpec(
             instance_id=instance.id,
@@ -138,11 +139,11 @@ class InstanceLife:
         instance.idle_since = time.monotonic()
         await until_stored(lambda: dbthreads.run(instances.mark_ready, instance.id, setup_logs=health.setup_logs))
         instance.state = InstanceState.READY
-        self._failures.pop(instance.version_id, None)
+        self._failures.pop(instance.pool, None)
         log.info(
             "instance_ready",
             instance=instance.id,
-            version=instance.version_id,
+            version=instance.pool.version_id,
             seconds=round(instance.setup_seconds, 2),
         )
         self._engine.wake()
@@ -171,15 +172,15 @@ class InstanceLife:
 
     async def _failed_setup(self, instance: LiveInstance, error: SetupFailed) -> None:
         """The model can't be set up: those who wait for it are told, nobody is charged."""
-        log.warning("setup_failed", instance=instance.id, version=instance.version_id, error=error.error)
+        log.warning("setup_failed", instance=instance.id, version=instance.pool.version_id, error=error.error)
         await self._ended(instance, error=error.error, setup_logs=error.logs)
-        self._rest(instance.version_id)
-        for prediction in await dbthreads.run(_fail_waiting, instance.version_id, error):
+        self._rest(instance.pool)
+        for prediction in await dbthreads.run(_fail_waiting, instance.pool, error):
             await streams.publish(prediction.pk, [streams.last_event(prediction)])
 
-    def _rest(self, version_id: str) -> None:
-        failures = self._failures[version_id] = self._failures.get(version_id, 0) + 1
-        self._rest_until[version_id] = time.monotonic() + _REST_SECONDS[min(failures, len(_REST_SECONDS) - 1)]
+    def _rest(self, pool: Pool) -> None:
+        failures = self._failures[pool] = self._failures.get(pool, 0) + 1
+        self._rest_until[pool] = time.monotonic() + _REST_SECONDS[min(failures, len(_REST_SECONDS) - 1)]
 
     # --- Watch, stop -------------------------------------------------------------------------------------------------
 
@@ -214,7 +215,9 @@ class InstanceLife:
 
     async def _end(self, instance: LiveInstance) -> None:
         if instance.gone_reason:
-            log.warning("instance_gone", instance=instance.id, version=instance.version_id, reason=instance.gone_reason)
+            log.warning(
+                "instance_gone", instance=instance.id, version=instance.pool.version_id, reason=instance.gone_reason
+            )
         await self._ended(instance, error=instance.gone_reason, grace_seconds=0.0 if instance.gone_reason else 2.0)
 
     async def _ended(
@@ -244,9 +247,9 @@ def _read_sizes() -> dict[str, Size]:
     return {h.sku: Size(h.cpu_millis, h.memory_bytes, h.gpus) for h in Hardware.objects.all()}
 
 
-def _fail_waiting(version_id: str, error: SetupFailed) -> list[Prediction]:
-    """End what waits for a version whose set-up failed."""
-    waiting = Prediction.objects.filter(version_id=version_id, status=Status.STARTING, claim="")
+def _fail_waiting(pool: Pool, error: SetupFailed) -> list[Prediction]:
+    """End what waits for a pool whose set-up failed."""
+    waiting = queueing.waiting_in(pool).filter(claim="")
     ended = lifecycle.end_many(
         [
             Outcome(
@@ -267,4 +270,4 @@ def _fail_waiting(version_id: str, error: SetupFailed) -> list[Prediction]:
 def live_from_row(row: Instance) -> LiveInstance:
     """The in-memory side of a row, for takeover."""
     size = Size(row.hardware.cpu_millis, row.hardware.memory_bytes, row.hardware.gpus)
-    return LiveInstance(row.pk, row.version_id, row.hardware_id, size, row.slots, callback_token=callback_token(row.pk))
+    return LiveInstance(row.pk, row.pool, size, row.slots, callback_token=callback_token(row.pk))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runner.backends.base import Handle
 from runner.coglet import Coglet
 from runner.placement import Size
+from runner.pools import Pool
 from runner.states import InstanceState
 
 if TYPE_CHECKING:
@@ -19,11 +20,10 @@ _MOST_AHEAD = 16
 
 @dataclass(eq=False)
 class LiveInstance:
-    """One instance of a version on this host, from before it starts until it is gone."""
+    """One instance of a pool on this host, from before it starts until it is gone."""
 
     id: str
-    version_id: str
-    hardware: str
+    pool: Pool
     size: Size
     slots: int
     callback_token: str

@@ -29,6 +29,7 @@ from runner.groupcommit import GroupCommit
 from runner.lifecycle import Claim, Outcome
 from runner.models import Host, Prediction
 from runner.placement import Size, Tenant, find_place
+from runner.pools import Pool
 from runner.queueing import Waiting
 from runner.scaling import Demand, wanted_instances
 
@@ -174,9 +175,9 @@ class Engine:
         """One look at the queue."""
         self._may_wait = True
         room = {i.id: i.room for i in self.instances.values() if i.room}
-        versions = {i.id: i.version_id for i in self.instances.values()}
+        pools = {i.id: i.pool for i in self.instances.values()}
         running = Counter(pump.prediction.account_id for pump in self.pumps.values())
-        claimed, left = await dbthreads.run(_claim_next, room, versions, running)
+        claimed, left = await dbthreads.run(_claim_next, room, pools, running)
         for prediction in claimed:
             assert prediction.instance_id is not None
             instance = self.instances.get(prediction.instance_id)
@@ -200,18 +201,18 @@ class Engine:
         self.room_made()
 
     def _scale(self, left: list[Waiting]) -> None:
-        """Start what is missing, stop what has idled, per version."""
-        waiting: dict[str, list[Waiting]] = defaultdict(list)
+        """Start what is missing, stop what has idled, per pool."""
+        waiting: dict[Pool, list[Waiting]] = defaultdict(list)
         for item in left:
-            waiting[item.version_id].append(item)
-        mine: dict[str, list[LiveInstance]] = defaultdict(list)
+            waiting[item.pool].append(item)
+        mine: dict[Pool, list[LiveInstance]] = defaultdict(list)
         for instance in self.instances.values():
             if not instance.gone.is_set():
-                mine[instance.version_id].append(instance)
-        for version_id in {*waiting, *mine}:
-            self._scale_version(version_id, waiting[version_id], mine[version_id])
+                mine[instance.pool].append(instance)
+        for pool in {*waiting, *mine}:
+            self._scale_pool(pool, waiting[pool], mine[pool])
 
-    def _scale_version(self, version_id: str, waiting: list[Waiting], mine: list[LiveInstance]) -> None:
+    def _scale_pool(self, pool: Pool, waiting: list[Waiting], mine: list[LiveInstance]) -> None:
         now = time.monotonic()
         demand = Demand(
             queued=len(waiting),
@@ -226,15 +227,15 @@ class Engine:
         )
         wanted = wanted_instances(demand)
         if wanted > len(mine) and self.takes_new_instances:
-            self._start_one(version_id, waiting[0].hardware)
+            self._start_one(pool)
         elif wanted < len(mine):
             idle = [i for i in mine if i.is_idle and now - i.idle_since >= settings.IDLE_STOP_SECONDS]
             for instance in idle[: len(mine) - wanted]:
                 self.life.stop(instance, "idle")
 
-    def _start_one(self, version_id: str, hardware: str) -> None:
-        need = self.life.size_of(hardware)
-        if need is None or not self.life.may_start(version_id):
+    def _start_one(self, pool: Pool) -> None:
+        need = self.life.size_of(pool.hardware)
+        if need is None or not self.life.may_start(pool):
             return
         tenants = [Tenant(i.id, i.size, i.idle_since if i.is_idle else None) for i in self.instances.values()]
         place = find_place(self.capacity, tenants, need)
@@ -243,7 +244,7 @@ class Engine:
         for instance_id in place.evict:
             self.life.stop(self.instances[instance_id], "made room for another model")
         if not place.evict:  # room is there once the evicted are gone, which wakes us again
-            self.life.start(version_id, hardware, need)
+            self.life.start(pool, need)
 
     # --- Files --------------------------------------------------------------------------------------------------------
 
@@ -253,16 +254,14 @@ class Engine:
 
 
 def _claim_next(
-    room: dict[str, int], versions: dict[str, str], running: Counter[int]
+    room: dict[str, int], pools: dict[str, Pool], running: Counter[int]
 ) -> tuple[list[Prediction], list[Waiting]]:
     """Give waiting predictions to instances with room, in fair order. Returns the claimed ones and those left over."""
     waiting = queueing.fair_order(queueing.read_queue(), running)
     claims: list[Claim] = []
     left: list[Waiting] = []
     for item in waiting:
-        best = max(
-            (i for i in room if versions[i] == item.version_id and room[i] > 0), key=room.__getitem__, default=None
-        )
+        best = max((i for i in room if pools[i] == item.pool and room[i] > 0), key=room.__getitem__, default=None)
         if best is None:
             left.append(item)
         else:

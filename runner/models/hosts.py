@@ -6,6 +6,8 @@ from django.db import models
 
 from marketplace.lib.ids import new_id
 from models_catalog.models import Version
+from runner.models.deployments import Deployment
+from runner.pools import Pool
 from runner.states import INSTANCE_ENDED, InstanceState
 
 
@@ -55,6 +57,8 @@ class Instance(models.Model):
     host = models.ForeignKey(Host, models.PROTECT, related_name="instances")
     version = models.ForeignKey(Version, models.CASCADE, related_name="instances")
     hardware = models.ForeignKey(Hardware, models.PROTECT)
+    deployment = models.ForeignKey(Deployment, models.SET_NULL, null=True, related_name="instances", db_index=False)
+    is_training = models.BooleanField(default=False)  # coglet was started to train
     state = models.CharField(max_length=12, choices=InstanceState, default=InstanceState.STARTING)
     slots = models.PositiveIntegerField(default=1)
     handle: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)  # backends.base.Handle
@@ -77,3 +81,8 @@ class Instance(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def pool(self) -> Pool:
+        """Whose predictions it runs."""
+        return Pool(self.version_id, self.hardware_id, self.deployment_id, self.is_training)

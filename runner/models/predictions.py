@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -9,14 +11,21 @@ from accounts.models import Account, ApiToken, User
 from billing.models import Price
 from marketplace.lib.ids import new_id
 from models_catalog.models import Model, Version
+from runner.models.batches import Batch
+from runner.models.deployments import Deployment
 from runner.models.hosts import Instance
+from runner.pools import Pool
 from runner.states import TERMINAL, FaultClass, Status, stage
 
 _TERMINAL = sorted(TERMINAL)
 
 
 class Prediction(models.Model):
-    """One run of a version."""
+    """One run of a version: a prediction, or a training, which differs in what the model is asked to do."""
+
+    class Kind(models.TextChoices):
+        PREDICTION = "prediction"
+        TRAINING = "training"
 
     class Source(models.TextChoices):
         API = "api"
@@ -24,6 +33,7 @@ class Prediction(models.Model):
 
     id = models.CharField(primary_key=True, max_length=26, default=new_id)
     account = models.ForeignKey(Account, models.PROTECT, related_name="predictions")
+    kind = models.CharField(max_length=12, choices=Kind, default=Kind.PREDICTION)
     user = models.ForeignKey(User, models.SET_NULL, null=True, db_index=False)
     token = models.ForeignKey(ApiToken, models.SET_NULL, null=True, db_index=False)
     model = models.ForeignKey(Model, models.PROTECT, related_name="predictions", db_index=False)
@@ -33,6 +43,15 @@ class Prediction(models.Model):
     hardware = models.CharField(max_length=64)
     price = models.ForeignKey(Price, models.PROTECT, db_index=False)  # pinned at creation, billing.md 5.2
     source = models.CharField(max_length=8, choices=Source, default=Source.API)
+    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    deployment = models.ForeignKey(Deployment, models.SET_NULL, null=True, related_name="predictions", db_index=False)
+    deployment_name = models.CharField(max_length=170, blank=True)  # `owner/name`; stays when the deployment is deleted
+    destination = models.ForeignKey(
+        Model, models.SET_NULL, null=True, related_name="+", db_index=False
+    )  # of a training
+    batch = models.ForeignKey(Batch, models.SET_NULL, null=True, related_name="predictions", db_index=False)
+    batch_index = models.PositiveIntegerField(null=True)  # which of the batch's inputs, from 0
+    rerun_of = models.CharField(max_length=26, blank=True)  # id of the prediction it repeats
 
     status = models.CharField(max_length=12, choices=Status, default=Status.STARTING)
     input: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)  # secrets redacted
@@ -68,6 +87,15 @@ class Prediction(models.Model):
             models.Index(fields=["account", "-created_at", "-id"], name="prediction_by_account"),
             models.Index(fields=["model", "-created_at"], name="prediction_by_model"),
             models.Index(fields=["version"], name="prediction_by_version"),
+            models.Index(
+                fields=["deployment", "-created_at"],
+                name="prediction_by_deployment",
+                condition=models.Q(deployment__isnull=False),
+            ),
+            models.Index(
+                fields=["batch", "batch_index"], name="prediction_by_batch", condition=models.Q(batch__isnull=False)
+            ),
+            GinIndex(fields=["tags"], name="prediction_by_tag", condition=~models.Q(tags=[])),
             models.Index(fields=["created_at"], name="prediction_queue", condition=models.Q(status=Status.STARTING)),
             models.Index(fields=["instance"], name="prediction_running", condition=models.Q(status=Status.PROCESSING)),
             models.Index(
@@ -100,3 +128,13 @@ class Prediction(models.Model):
     def stage(self) -> int:
         """0 starting, 1 processing, 2 ended."""
         return stage(self.status)
+
+    @property
+    def is_training(self) -> bool:
+        """It makes a new version; the API serves it under `/v1/trainings`."""
+        return self.kind == self.Kind.TRAINING
+
+    @property
+    def pool(self) -> Pool:
+        """Which instances may run it."""
+        return Pool(self.version_id, self.hardware, self.deployment_id, self.is_training)

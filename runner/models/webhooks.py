@@ -40,3 +40,20 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.event}"
+
+
+class WebhookAttempt(models.Model):
+    """One try to deliver a message: what came of it."""
+
+    delivery = models.ForeignKey(WebhookDelivery, models.CASCADE, related_name="tries")
+    number = models.PositiveSmallIntegerField()  # from 1
+    status = models.PositiveSmallIntegerField(null=True)  # of the answer; None without one
+    error = models.TextField(blank=True)
+    duration_ms = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} try {self.number}"

@@ -2,13 +2,14 @@
 
 import datetime
 
+from runner.pools import Pool
 from runner.queueing import Waiting, fair_order
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 def waiting(name: str, account: int, second: int) -> Waiting:
-    return Waiting(name, "v", account, "cpu", START + datetime.timedelta(seconds=second))
+    return Waiting(name, account, START + datetime.timedelta(seconds=second), Pool("v", "cpu"))
 
 
 def names(items: list[Waiting]) -> str:

@@ -1,0 +1,50 @@
+"""Deployments: a version on chosen hardware with instances of its own, and the numbered releases that say which."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Lower
+
+from accounts.models import Account, User
+from models_catalog.models import Version
+
+
+class Deployment(models.Model):
+    """A name that predictions are sent to. What answers is its current release."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="deployments")
+    name = models.CharField(max_length=100)
+    current_release = models.ForeignKey("runner.Release", models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("account", Lower("name"), name="deployment_name_unique_per_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account.username}/{self.name}"
+
+
+class Release(models.Model):
+    """One configuration that a deployment had or has. Never changed: a change is a new release."""
+
+    deployment = models.ForeignKey(Deployment, models.CASCADE, related_name="releases")
+    number = models.PositiveIntegerField()  # from 1
+    version = models.ForeignKey(Version, models.PROTECT, related_name="+")
+    hardware = models.CharField(max_length=64)  # SKU
+    min_instances = models.PositiveSmallIntegerField()
+    max_instances = models.PositiveSmallIntegerField()
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["deployment", "number"], name="release_number_once"),
+            models.CheckConstraint(
+                condition=models.Q(max_instances__gte=models.F("min_instances")), name="release_max_not_below_min"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.deployment} release {self.number}"
