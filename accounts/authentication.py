@@ -17,6 +17,9 @@ from accounts.models import Account, User
 from marketplace.lib import dbthreads
 from marketplace.lib.problems import Unauthenticated
 
+_CALLER = "modelyard_caller"  # attribute of requests
+_UNKNOWN: Any = object()
+
 
 class ActiveAccountBackend(AuthenticationBackend):
     """allauth's sign-in by user name or e-mail; a suspended account's user can't sign in and loses sessions."""
@@ -46,17 +49,27 @@ def token_of(request: HttpRequest) -> str:
 
 
 def authenticate(request: HttpRequest) -> Caller:
-    """The caller of an API request. Raises Unauthenticated."""
-    caller = tokens.find_caller(token_of(request))
-    if caller is None:
-        raise Unauthenticated.invalid()
-    return caller
+    """The caller of an API request, looked up once for each. Raises Unauthenticated."""
+    known = _known(request)
+    return _decided(request, tokens.find_caller(token_of(request)) if known is _UNKNOWN else known)
 
 
 async def aauthenticate(request: HttpRequest) -> Caller:
     """`authenticate` for the hot path: no thread switch while the look-up is cached."""
-    token = token_of(request)
-    caller = tokens.find_cached(token) or await dbthreads.run(tokens.find_caller, token)
+    known = _known(request)
+    if known is _UNKNOWN:
+        token = token_of(request)
+        known = tokens.find_cached(token) or await dbthreads.run(tokens.find_caller, token)
+    return _decided(request, known)
+
+
+def _known(request: HttpRequest) -> Any:
+    """What an earlier look-up for this request found: a Caller, None for a bad token, or _UNKNOWN."""
+    return getattr(request, _CALLER, _UNKNOWN)
+
+
+def _decided(request: HttpRequest, caller: Caller | None) -> Caller:
+    setattr(request, _CALLER, caller)
     if caller is None:
         raise Unauthenticated.invalid()
     return caller
@@ -67,7 +80,7 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Any) -> tuple[Any, Any]:
         """Always decides: without a valid token the request ends here, before its body is read."""
-        caller = authenticate(request)
+        caller = authenticate(request._request)
         return caller, caller
 
     def authenticate_header(self, request: Any) -> str:

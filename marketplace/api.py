@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
 from accounts.api import CurrentAccount, WebhookSecret
+from accounts.idempotency import creates
 from marketplace.lib.endpoints import endpoint, resource
 from marketplace.lib.problems import NotFound, problem_response
 from marketplace.pages.api_reference import openapi_document
@@ -28,17 +29,17 @@ urlpatterns = [
     path("account", resource(CurrentAccount)),
     path("collections", resource(catalog.CollectionList)),
     path("collections/<str:slug>", resource(catalog.CollectionDetail)),
-    path("files", resource(FileList)),
+    path("files", creates(FileList)),
     path("files/stream/<str:token>", endpoint(GET=streams.stream_files, OPTIONS=streams.preflight)),
     path("files/<str:file_id>", resource(FileDetail)),
     path("files/<str:file_id>/download", endpoint(GET=download)),
     path("hardware", resource(HardwareList)),
-    path("models", resource(ModelList)),
+    path("models", creates(ModelList)),
     path(f"{MODEL}", resource(catalog.ModelDetail)),
     path(f"{MODEL}/examples", resource(catalog.ModelExamples)),
     path(f"{MODEL}/predictions", endpoint(POST=predictions.create_official_prediction)),
     path(f"{MODEL}/readme", resource(catalog.ModelReadme)),
-    path(f"{MODEL}/versions", resource(builds.VersionList)),
+    path(f"{MODEL}/versions", creates(builds.VersionList)),
     path(f"{MODEL}/versions/<str:version_id>", resource(catalog.VersionDetail)),
     path(f"{MODEL}/versions/<str:version_id>/build", resource(builds.VersionBuild)),
     path("openapi.json", endpoint(GET=openapi_document)),

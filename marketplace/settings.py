@@ -91,6 +91,7 @@ CELERY_BEAT_SCHEDULE = {
     "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
     "count-runs": {"task": "runner.tasks.count_runs", "schedule": 20.0},
+    "forget-idempotency-keys": {"task": "accounts.tasks.forget_idempotency_keys", "schedule": 900.0},
 }
 
 # Files: local disk, or an S3 service by STORAGE_URL=s3://KEY:SECRET@HOST/BUCKET (https) or s3+http://…

@@ -5,6 +5,7 @@ group before that, so that its end can't be missed.  Source: replicate-api.md 2.
 """
 
 import asyncio
+import contextlib
 import datetime
 import time
 from collections.abc import Callable
@@ -16,18 +17,21 @@ import structlog
 from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpRequest, HttpResponse
 
+from accounts import idempotency
 from accounts.access import Caller
 from accounts.authentication import aauthenticate
+from accounts.idempotency import Key
 from marketplace.lib import dbthreads, wakeups
 from marketplace.lib.api_errors import parse_object
 from marketplace.lib.endpoints import json_answer
 from models_catalog.lookup import VersionFacts
-from runner import creation_requests, lifecycle, predictions, streams, version_references
+from runner import creation_requests, lifecycle, predictions, repeated_creations, streams, version_references
 from runner.creation_requests import CreationBody, Hold
 from runner.documents import created_document, ended_document, prediction_document, prediction_urls
 from runner.groupcommit import GroupCommit
 from runner.models import Prediction
 from runner.predictions import NewPrediction
+from runner.repeated_creations import AlreadyMade
 from runner.states import Status
 from runner.streams import Ended
 
@@ -69,6 +73,9 @@ async def _create(
     """Check in the order of replicate-api.md 2.3, write, answer now or at the end."""
     headers = request.headers
     hold: Hold | None = None
+    key = idempotency.key_of(request, caller)
+    if key and (made := await dbthreads.run(repeated_creations.find_made, key)):
+        return await _answer_again(request, made, arrived)
 
     def accept() -> Prediction:
         nonlocal hold
@@ -91,13 +98,35 @@ async def _create(
         prediction = accept()
     except SynchronousOnlyOperation:
         prediction = await dbthreads.run(accept)
-    if hold is None:
-        await _insert(prediction)
-        return _answer(created_document(prediction), prediction, 201)
-    document = await _insert_and_wait(prediction, arrived + hold.seconds)
+    try:
+        if hold is None:
+            await _insert(prediction, key)
+            return _answer(created_document(prediction), prediction, 201)
+        document = await _insert_and_wait(prediction, arrived + hold.seconds, key)
+    except AlreadyMade as quicker:
+        return await _answer_again(request, quicker.prediction, arrived)
     if document is None:
         return _answer(created_document(prediction), prediction, 202, hold)
     return _answer(document, prediction, 201, hold)
+
+
+async def _answer_again(request: HttpRequest, made: Prediction, arrived: float) -> HttpResponse:
+    """The answer to a creation whose `Idempotency-Key` has made a prediction: as at first, and waiting as asked now."""
+    headers = request.headers
+    hold = creation_requests.preferred_hold(headers.get("Prefer", ""), headers.get("x-stainless-read-timeout", ""))
+    if hold and not made.is_terminal:
+        # Its end is looked for in the row: TimeoutError is among what may be given up here.
+        with contextlib.suppress(redis.RedisError, OSError):
+            async with asyncio.timeout(arrived + hold.seconds - time.monotonic()):
+                async for _ in streams.follow(made.pk):
+                    pass
+        made = await dbthreads.run(Prediction.objects.get, pk=made.pk)
+    is_ended = hold is not None and made.is_terminal
+    document = prediction_document(made) if is_ended else created_document(made)
+    answer = _answer(document, made, 202 if hold and not is_ended else 201, hold)
+    for name, value in idempotency.REPLAYED.items():
+        answer.headers[name] = value
+    return answer
 
 
 def _answer(document: dict[str, Any], prediction: Prediction, status: int, hold: Hold | None = None) -> HttpResponse:
@@ -107,17 +136,23 @@ def _answer(document: dict[str, Any], prediction: Prediction, status: int, hold:
     return json_answer(document, status, headers)
 
 
-async def _insert(prediction: Prediction) -> None:
-    """Write the row together with what others write at this moment, then wake the runners."""
+async def _insert(prediction: Prediction, key: Key | None) -> None:
+    """Write the row together with what others write at this moment, then wake the runners.
+
+    With a key the two have a transaction of their own. Raises AlreadyMade, Conflict.
+    """
     loop = asyncio.get_running_loop()
     writer = _writers.get(loop)
     if writer is None:
         writer = _writers[loop] = GroupCommit(lifecycle.insert_many)
-    await writer.add(prediction)
+    if key is None:
+        await writer.add(prediction)
+    else:
+        await dbthreads.run(repeated_creations.insert_once, key, prediction)
     await wakeups.send(wakeups.RUNNERS, {"type": "work"})
 
 
-async def _insert_and_wait(prediction: Prediction, until: float) -> dict[str, Any] | None:
+async def _insert_and_wait(prediction: Prediction, until: float, key: Key | None) -> dict[str, Any] | None:
     """Write the row and wait for the prediction's end; None when the time is over (a moment of `time.monotonic`).
 
     Once the row is there nothing may fail: a client that saw an error would create it again.  Source: 7.2.
@@ -125,14 +160,14 @@ async def _insert_and_wait(prediction: Prediction, until: float) -> dict[str, An
     inserted = False
     try:
         async with streams.Watch(prediction.pk) as watch:
-            await _insert(prediction)
+            await _insert(prediction, key)
             inserted = True
             ended = await streams.wait_ended(watch, until - time.monotonic())
             return None if ended is None else await _final_document(prediction, ended)
     except (redis.RedisError, OSError) as error:
         log.warning("wait_given_up", prediction_id=prediction.pk, error=str(error))
         if not inserted:
-            await _insert(prediction)
+            await _insert(prediction, key)
         return None
 
 

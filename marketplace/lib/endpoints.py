@@ -17,6 +17,7 @@ from marketplace.lib import dbthreads
 from marketplace.lib.problems import MethodNotAllowed, Problem, problem_response
 
 Handler = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+Around = Callable[[HttpRequest, Callable[[], HttpResponseBase]], HttpResponseBase]
 
 
 def endpoint(**handlers: Handler) -> Handler:
@@ -38,8 +39,11 @@ def endpoint(**handlers: Handler) -> Handler:
     return view
 
 
-def resource(view_class: type[APIView]) -> Handler:
-    """A DRF view as the endpoint of a path, or as one handler of `endpoint`."""
+def resource(view_class: type[APIView], *, around: Around | None = None) -> Handler:
+    """A DRF view as the endpoint of a path, or as one handler of `endpoint`.
+
+    around: called as `around(request, answer)` in the view's thread; answers itself or by `answer()`.
+    """
     sync_view = view_class.as_view()
     allowed = [name.upper() for name in view_class.http_method_names if hasattr(view_class, name) and name != "options"]
     if "GET" in allowed and "HEAD" not in allowed:
@@ -50,10 +54,13 @@ def resource(view_class: type[APIView]) -> Handler:
         response = sync_view(request, **members)
         return response.render() if hasattr(response, "render") else response
 
+    def answered(request: HttpRequest, members: Mapping[str, Any]) -> HttpResponseBase:
+        return around(request, lambda: rendered(request, members)) if around else rendered(request, members)
+
     async def view(request: HttpRequest, **members: Any) -> HttpResponseBase:
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
-        return await dbthreads.run(rendered, request, members)
+        return await dbthreads.run(answered, request, members)
 
     return view
 

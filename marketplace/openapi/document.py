@@ -19,6 +19,7 @@ _PROBLEMS = {
     "409": "The state of the resource forbids it",
     "413": "Too large",
     "422": "Body or input break the schema",
+    "429": "Too many requests: `Retry-After` says when to come again",
 }
 _TEXT = {"type": "string"}
 _PARAMETERS: dict[str, dict[str, Any]] = {
@@ -31,6 +32,12 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "in": "header",
         "schema": _TEXT,
         "description": "Deadline, 5 s to 24 h: `30`, `90s`, `5m`, `1h30m`",
+    },
+    "Idempotency-Key": {
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "Extension: the same request with the same key within 24 hours creates once and is answered as "
+        "at first, with `Idempotent-Replayed: true`; another request with it is a 409",
     },
     "Last-Event-ID": {"in": "header", "schema": _TEXT, "description": "The id of the event that was seen last"},
     "cursor": {"in": "query", "schema": _TEXT, "description": "From `next` or `previous` of a page"},
@@ -116,7 +123,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
         if schema is not None:
             answers[status]["content"] = {operation.answer_type: _content(schema, operation.answer_example)}
     problem = {"application/problem+json": {"schema": ref("Problem")}}
-    statuses = sorted({*operation.errors, *(["401"] if operation.needs_token else [])})
+    statuses = sorted({*operation.errors, *(["401", "429"] if operation.needs_token else [])})
     return answers | {status: {"description": _PROBLEMS[status], "content": problem} for status in statuses}
 
 

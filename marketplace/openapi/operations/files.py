@@ -23,7 +23,8 @@ OPERATIONS = (
         "Kept for a day. Put its `urls.get` into an input, and the model gets the content.",
         body=ref("NewFile"),
         body_type="multipart/form-data",
-        errors=("400", "413"),
+        parameters=("Idempotency-Key",),
+        errors=("400", "409", "413"),
     ),
     Operation(
         "get", "/files/{file_id}", "files.get", "Files", "Describe a file", {"200": ref("File")}, errors=("404",)

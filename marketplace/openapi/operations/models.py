@@ -23,6 +23,7 @@ OPERATIONS = (
         {"201": ref("Model")},
         body=ref("NewModel"),
         body_example={"owner": "nina", "name": "echo", "visibility": "public", "hardware": "cpu"},
+        parameters=("Idempotency-Key",),
         errors=("400", "403", "409"),
     ),
     Operation("get", MODEL_PATH, "models.get", "Models", "Get a model", {"200": ref("Model")}, errors=("404",)),
@@ -79,7 +80,8 @@ OPERATIONS = (
         "A zip or tar.gz of a folder with a `cog.yaml`, as the body or a form's part `archive`. It is built next.",
         body={"type": "string", "format": "binary"},
         body_type="application/gzip",
-        errors=("400", "403", "404", "413", "422"),
+        parameters=("Idempotency-Key",),
+        errors=("400", "403", "404", "409", "413", "422"),
     ),
     Operation(
         "get",

@@ -7,7 +7,7 @@ from marketplace.openapi.operation import MODEL_PATH, Operation
 from marketplace.openapi.schemas import ref
 
 _CREATED: dict[str, dict[str, Any] | None] = {"201": ref("Prediction"), "202": ref("Prediction")}
-_WAITING = ("Prefer", "Cancel-After")
+_WAITING = ("Prefer", "Cancel-After", "Idempotency-Key")
 _STREAM = (
     "The address comes with the prediction as `urls.stream`; its token is all that is needed. Events: `output` "
     "for each item, `error` when it failed, `done` at the end. Who comes back sends `Last-Event-ID`."
@@ -27,7 +27,7 @@ OPERATIONS = (
         body_example={"version": PREDICTION_EXAMPLE["version"], "input": {"text": "hi there"}},
         answer_example=PREDICTION_EXAMPLE,
         parameters=_WAITING,
-        errors=("400", "402", "422"),
+        errors=("400", "402", "409", "422"),
     ),
     Operation(
         "get",
@@ -70,7 +70,7 @@ OPERATIONS = (
         body=ref("NewOfficialPrediction"),
         body_example={"input": {"text": "hi there"}},
         parameters=_WAITING,
-        errors=("400", "402", "404", "422"),
+        errors=("400", "402", "404", "409", "422"),
     ),
     Operation(
         "get",
