@@ -191,7 +191,7 @@ async def cancel_prediction(request: HttpRequest, prediction_id: str) -> HttpRes
 
 async def cancel(caller: Caller, prediction_id: str) -> Prediction:
     """End it with all the progress that the runner has; one that has ended stays as it is. Raises NotFound."""
-    prediction = await dbthreads.run(predictions.get_prediction, caller, prediction_id)
+    prediction = await dbthreads.run(predictions.request_cancel, caller, prediction_id)
     if not prediction.is_terminal:
         if not (prediction.status == Status.PROCESSING and await _stopped_by_runner(prediction_id)):
             await cancel_now(prediction_id)

@@ -1,4 +1,5 @@
-"""The only writer of a prediction's state. Every move is conditional in the database, so that one writer wins.
+"""The only writer of a prediction's state. Every move is conditional in the database, so that one writer wins, and is
+told to the event log in the same statement or transaction.
 
 Flow: insert_many (starting) → claim_many (processing) → save_progress … → end_many (terminal, with its usage record and
 outbox rows in the same transaction). `requeue` goes back after a platform fault. All are sync and set-based; async code
@@ -22,12 +23,13 @@ from billing.metering import PredictionUsage
 from billing.prices import price_by_id
 from marketplace.lib.ids import new_id
 from models_catalog.models import Version
-from runner import webhooks
+from runner import event_log, webhooks
 from runner.models import Prediction
-from runner.states import FaultClass, Status
+from runner.states import TERMINAL, FaultClass, Status
 
 MAX_TRIES = 3  # the first and two more after platform faults
 _REQUEUED = "[modelyard] The instance was lost; trying again.\n"
+_HOST_LOST = "its host went away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,14 @@ class Outcome:
     fault_class: str = FaultClass.NONE
     keep_output: bool = False  # True: the row's output stays, `output` is not looked at
     only_from: str | None = None  # the move holds only from this status: `aborted` never ends what runs
+    cause: str | None = None  # for the event log, in our words, where status and fault class don't say it
 
 
 def insert_many(predictions: Sequence[Prediction]) -> list[Prediction]:
     """Write new predictions, in order. Their webhook rows come with later moves."""
-    Prediction.objects.bulk_create(predictions)
+    with transaction.atomic():
+        Prediction.objects.bulk_create(predictions)
+        event_log.record_many([event_log.created(prediction) for prediction in predictions])
     return list(predictions)
 
 
@@ -79,6 +84,7 @@ def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
     with transaction.atomic():
         claimed = Prediction.objects.raw(
             """
+            WITH moved AS (
             UPDATE runner_prediction AS p
                SET status = 'processing', started_at = %s, claim = v.token, instance_id = v.instance, tries = tries + 1
               FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(id, token, instance),
@@ -88,6 +94,13 @@ def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
                     WHERE id = ANY(%s::text[]) AND status = 'starting' AND claim = ''
                       FOR UPDATE SKIP LOCKED)
          RETURNING p.*
+            ), logged AS (
+            INSERT INTO runner_loggedevent (account_id, type, subject, data)
+            SELECT m.account_id, m.kind || '.started', m.kind || '/' || m.id,
+                   jsonb_build_object('instance', i.id, 'host', h.name, 'try', m.tries)
+              FROM moved m LEFT JOIN runner_instance i ON i.id = m.instance_id
+                   LEFT JOIN runner_host h ON h.id = i.host_id
+            ) SELECT * FROM moved
             """,
             [
                 now,
@@ -163,6 +176,7 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> list[Pre
     ]
     ended = Prediction.objects.raw(
         """
+        WITH moved AS (
         UPDATE runner_prediction AS p
            SET status = v.status, completed_at = %s, error = v.error, fault_class = v.fault_class,
                output = CASE WHEN v.keep_output THEN p.output ELSE NULLIF(v.output, 'null'::jsonb) END,
@@ -173,10 +187,16 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> list[Pre
                     END
           FROM jsonb_to_recordset(%s::jsonb) AS v(prediction_id text, claim text, status text, output jsonb,
                logs text, error text, metrics jsonb, predict_us bigint, fault_class text, keep_output boolean,
-               only_from text)
+               only_from text, cause text)
          WHERE p.id = v.prediction_id AND p.status IN ('starting', 'processing')
            AND (v.claim IS NULL OR p.claim = v.claim) AND (v.only_from IS NULL OR p.status = v.only_from)
-     RETURNING p.*
+     RETURNING p.*, v.cause
+        ), logged AS (
+        INSERT INTO runner_loggedevent (account_id, type, subject, data)
+        SELECT account_id, kind || '.' || status, kind || '/' || id, jsonb_strip_nulls(jsonb_build_object(
+               'cause', cause, 'fault_class', NULLIF(fault_class, 'none'), 'predict_time', metrics->'predict_time'))
+          FROM moved
+        ) SELECT * FROM moved
         """,
         [now, now, now, orjson.dumps(rows).decode()],
     )
@@ -204,7 +224,7 @@ def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:
 
 def loss_in_words(reason: str) -> str:
     """The error of a prediction whose instance or host was lost.  Source: replicate-api.md 3.9."""
-    return f"The instance was lost while it ran: {reason or 'its host went away'} (E1000)"
+    return f"The instance was lost while it ran: {reason or _HOST_LOST} (E1000)"
 
 
 def requeue(prediction_id: str, claim: str, *, logs: str, reason: str = "") -> Prediction | None:
@@ -213,18 +233,20 @@ def requeue(prediction_id: str, claim: str, *, logs: str, reason: str = "") -> P
     Returns the prediction if it was ended by this, None if it waits again or the claim was no longer good.
     Source: design.md, "States".
     """
-    requeued = Prediction.objects.filter(
-        pk=prediction_id, claim=claim, status=Status.PROCESSING, tries__lt=MAX_TRIES
-    ).update(
-        status=Status.STARTING,
-        started_at=None,
-        claim="",
-        instance=None,
-        output=None,
-        logs=Concat(Value(clean_text(logs)), Value(_REQUEUED)),
-    )
-    if requeued:
-        return None
+    with transaction.atomic():
+        requeued = Prediction.objects.filter(
+            pk=prediction_id, claim=claim, status=Status.PROCESSING, tries__lt=MAX_TRIES
+        ).update(
+            status=Status.STARTING,
+            started_at=None,
+            claim="",
+            instance=None,
+            output=None,
+            logs=Concat(Value(clean_text(logs)), Value(_REQUEUED)),
+        )
+        if requeued:
+            _log_move(prediction_id, "requeued", cause=reason or _HOST_LOST)
+            return None
     fault = Outcome(
         prediction_id,
         claim,
@@ -233,15 +255,33 @@ def requeue(prediction_id: str, claim: str, *, logs: str, reason: str = "") -> P
         error=loss_in_words(reason),
         fault_class=FaultClass.PLATFORM,
         predict_us=0,
+        cause=reason or _HOST_LOST,
     )
     return end_many([fault])[0]
 
 
 def give_back(prediction_id: str, claim: str) -> None:
     """Back to the queue without having been touched: it was claimed ahead, and its turn didn't come soon enough."""
-    Prediction.objects.filter(pk=prediction_id, claim=claim, status=Status.PROCESSING).update(
-        status=Status.STARTING, started_at=None, claim="", instance=None, tries=F("tries") - 1
-    )
+    with transaction.atomic():
+        given_back = Prediction.objects.filter(pk=prediction_id, claim=claim, status=Status.PROCESSING).update(
+            status=Status.STARTING, started_at=None, claim="", instance=None, tries=F("tries") - 1
+        )
+        if given_back:
+            _log_move(prediction_id, "given_back", cause="it was claimed ahead, and its turn did not come soon enough")
+
+
+def note_cancel_request(prediction_id: str) -> None:
+    """Tell the event log that somebody asked for a stop. One that has ended meanwhile has nothing to tell."""
+    with transaction.atomic():
+        unfinished = Prediction.objects.exclude(status__in=TERMINAL)
+        row = unfinished.select_for_update(no_key=True).only("account_id", "kind").filter(pk=prediction_id).first()
+        if row:
+            event_log.record_many([event_log.move_of(row, "cancel_requested")])
+
+
+def _log_move(prediction_id: str, move: str, *, cause: str) -> None:
+    row = Prediction.objects.only("account_id", "kind", "tries").get(pk=prediction_id)
+    event_log.record_many([event_log.move_of(row, move, cause=cause, tries=row.tries)])
 
 
 @lru_cache(maxsize=500)

@@ -95,6 +95,14 @@ def get_prediction(caller: Caller, prediction_id: str) -> Prediction:
     return prediction
 
 
+def request_cancel(caller: Caller, prediction_id: str) -> Prediction:
+    """The prediction to be canceled; the wish is logged unless it has ended. Raises NotFound."""
+    prediction = get_prediction(caller, prediction_id)
+    if not prediction.is_terminal:
+        lifecycle.note_cancel_request(prediction.pk)
+    return prediction
+
+
 def end_canceled(prediction_id: str) -> Prediction | None:
     """End it as canceled now, with the progress its row has; None if it had ended. The runner stops the model.
 
@@ -110,7 +118,14 @@ def cancel_all_of_model(model_id: int) -> int:
     """Cancel all that is queued or running of a model that was taken down, free of charge; returns how many."""
     unfinished = Prediction.objects.filter(model_id=model_id).exclude(status__in=TERMINAL)
     outcomes = [
-        Outcome(prediction_id, None, Status.CANCELED, fault_class=FaultClass.PLATFORM, keep_output=True)
+        Outcome(
+            prediction_id,
+            None,
+            Status.CANCELED,
+            fault_class=FaultClass.PLATFORM,
+            keep_output=True,
+            cause="the model was taken down",
+        )
         for prediction_id in unfinished.values_list("pk", flat=True)
     ]
     ended = [row for row in lifecycle.end_many(outcomes) if row] if outcomes else []

@@ -94,9 +94,7 @@ def waiting_reason(prediction: Prediction) -> WaitingReason | None:
     pool = prediction.pool
     ahead = waiting_in(pool).filter(created_at__lt=prediction.created_at).count()
     states = set(
-        Instance.objects.filter(
-            version_id=pool.version_id, deployment=pool.deployment_id, is_training=pool.is_training
-        )
+        Instance.objects.filter(version_id=pool.version_id, deployment=pool.deployment_id, is_training=pool.is_training)
         .exclude(state__in=INSTANCE_ENDED)
         .values_list("state", flat=True)
     )

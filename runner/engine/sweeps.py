@@ -75,21 +75,28 @@ def end_overdue() -> list[Prediction]:
     now = timezone.now()
     queue_limit = now - datetime.timedelta(seconds=settings.QUEUE_TIMEOUT_SECONDS)
     waiting = Prediction.objects.filter(status=Status.STARTING)
-    causes: list[tuple[QuerySet[Prediction], Status, str | None, FaultClass]] = [
-        (waiting.filter(deadline__lte=now), Status.ABORTED, None, FaultClass.TIMEOUT),
+    causes: list[tuple[QuerySet[Prediction], Status, str | None, FaultClass, str]] = [
+        (waiting.filter(deadline__lte=now), Status.ABORTED, None, FaultClass.TIMEOUT, "its deadline passed"),
         # Accepted by a web process that had not yet heard of it.
         (
             waiting.filter(model__hidden_at__isnull=False),
             Status.CANCELED,
             "The model was taken down",
             FaultClass.PLATFORM,
+            "the model was taken down",
         ),
-        (waiting.filter(created_at__lte=queue_limit), Status.FAILED, _NOT_IN_TIME, FaultClass.PLATFORM),
+        (
+            waiting.filter(created_at__lte=queue_limit),
+            Status.FAILED,
+            _NOT_IN_TIME,
+            FaultClass.PLATFORM,
+            "it waited longer than the queue's limit",
+        ),
     ]
     outcomes: dict[str, Outcome] = {}
-    for rows, status, error, fault_class in causes:
+    for rows, status, error, fault_class, cause in causes:
         for pk in rows.values_list("pk", flat=True)[:_AT_ONCE]:
-            outcome = Outcome(pk, None, status, error=error, fault_class=fault_class, keep_output=True)
+            outcome = Outcome(pk, None, status, error=error, fault_class=fault_class, keep_output=True, cause=cause)
             outcomes.setdefault(pk, replace(outcome, only_from=Status.STARTING))
     return [prediction for prediction in lifecycle.end_many(list(outcomes.values())) if prediction] if outcomes else []
 
