@@ -8,7 +8,7 @@ from django.conf import settings
 
 from marketplace.openapi.operation import Operation
 from marketplace.openapi.operations import OPERATIONS, SEARCH
-from marketplace.openapi.schemas import SCHEMAS, TIME, ref
+from marketplace.openapi.schemas import COUNT, LINK, SCHEMAS, TIME, ref
 
 _PROBLEMS = {
     "400": "The request is malformed",
@@ -63,6 +63,18 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "signature": {"in": "query", "required": True, "schema": _TEXT, "description": "Made by the platform"},
 }
 
+_RATE_HEADERS = ("ratelimit-remaining", "ratelimit-reset")
+_HEADERS: dict[str, dict[str, Any]] = {
+    "ratelimit-remaining": {"schema": COUNT, "description": "Requests that are left"},
+    "ratelimit-reset": {"schema": COUNT, "description": "Seconds until all of them are there again"},
+    "Retry-After": {"schema": COUNT, "description": "Seconds to wait"},
+    "Location": {"schema": LINK, "description": "Of what was created"},
+    "Preference-Applied": {"schema": _TEXT, "description": "`wait` where the answer was held"},
+    "Idempotent-Replayed": {"schema": _TEXT, "description": "`true` where the key had been used before"},
+    "ETag": {"schema": _TEXT, "description": "MD5 of the content"},
+    "Content-Disposition": {"schema": _TEXT, "description": "The file's name"},
+}
+
 
 @cache
 def document() -> dict[str, Any]:
@@ -84,6 +96,7 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": SCHEMAS,
+            "headers": _HEADERS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer r8_…`"},
             },
@@ -102,6 +115,8 @@ def rendered(operation: Operation) -> dict[str, Any]:
     }
     if operation.description:
         members["description"] = operation.description
+    if operation.is_extension:
+        members["x-extension"] = True
     if operation.body is not None:
         content = {operation.body_type: _content(operation.body, operation.body_example)}
         members["requestBody"] = {"required": True, "content": content}
@@ -117,14 +132,35 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
+    shared = _RATE_HEADERS if operation.needs_token else ()
+    own = (*operation.headers, *(["Idempotent-Replayed"] if "Idempotency-Key" in operation.parameters else []))
     answers: dict[str, Any] = {}
     for status, schema in operation.answer.items():
-        answers[status] = {"description": _SUCCESSES[status]}
+        answers[status] = {"description": _SUCCESSES[status], **_headers(*shared, *own)}
         if schema is not None:
             answers[status]["content"] = {operation.answer_type: _content(schema, operation.answer_example)}
-    problem = {"application/problem+json": {"schema": ref("Problem")}}
-    statuses = sorted({*operation.errors, *(["401", "429"] if operation.needs_token else [])})
-    return answers | {status: {"description": _PROBLEMS[status], "content": problem} for status in statuses}
+        if operation.links:
+            answers[status]["links"] = {
+                link.to: {"operationId": link.to, "parameters": link.parameters} for link in operation.links
+            }
+    for status in _failures(operation):
+        known = () if status == "401" else shared
+        answers[status] = {
+            "description": _PROBLEMS[status],
+            "content": {"application/problem+json": {"schema": ref("Problem")}},
+            **_headers(*known, *(["Retry-After"] if status == "429" else [])),
+        }
+    return answers
+
+
+def _failures(operation: Operation) -> list[str]:
+    of_tokens = ["401", "429"] if operation.needs_token else []
+    of_bodies = ["400", "413"] if operation.body is not None else []
+    return sorted({*operation.errors, *of_tokens, *of_bodies})
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}} if names else {}
 
 
 _SUCCESSES = {"200": "Done", "201": "Created", "202": "Still at work", "204": "Done, nothing to say"}

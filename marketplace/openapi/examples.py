@@ -2,10 +2,13 @@
 
 from typing import Any
 
+_SITE = "https://models.example.test"
+VERSION_ID = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+
 PREDICTION_EXAMPLE: dict[str, Any] = {
     "id": "m9s346q3d25vt4f5v37e3s3e28",
     "model": "nina/echo",
-    "version": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",
+    "version": VERSION_ID,
     "input": {"text": "hi there"},
     "output": "HI THERE",
     "logs": "shouting\n",
@@ -18,8 +21,105 @@ PREDICTION_EXAMPLE: dict[str, Any] = {
     "completed_at": "2026-01-02T03:04:06.950007Z",
     "metrics": {"predict_time": 1.148767, "total_time": 1.271106},
     "urls": {
-        "get": "https://models.example.test/v1/predictions/m9s346q3d25vt4f5v37e3s3e28",
-        "cancel": "https://models.example.test/v1/predictions/m9s346q3d25vt4f5v37e3s3e28/cancel",
-        "web": "https://models.example.test/p/m9s346q3d25vt4f5v37e3s3e28",
+        "get": f"{_SITE}/v1/predictions/m9s346q3d25vt4f5v37e3s3e28",
+        "cancel": f"{_SITE}/v1/predictions/m9s346q3d25vt4f5v37e3s3e28/cancel",
+        "web": f"{_SITE}/p/m9s346q3d25vt4f5v37e3s3e28",
     },
 }
+NEW_PREDICTION: dict[str, Any] = {
+    **PREDICTION_EXAMPLE,
+    "output": None,
+    "logs": "",
+    "status": "starting",
+    "started_at": None,
+    "completed_at": None,
+    "metrics": {},
+}
+CANCELED_PREDICTION: dict[str, Any] = {**PREDICTION_EXAMPLE, "output": None, "status": "canceled"}
+VERSION_EXAMPLE: dict[str, Any] = {
+    "id": VERSION_ID,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "cog_version": "0.23.1",
+    "openapi_schema": {
+        "openapi": "3.0.2",
+        "info": {"title": "Cog", "version": "0.1.0"},
+        "paths": {},
+        "components": {
+            "schemas": {
+                "Input": {
+                    "type": "object",
+                    "title": "Input",
+                    "required": ["text"],
+                    "properties": {"text": {"type": "string", "title": "Text", "x-order": 0}},
+                },
+                "Output": {"type": "string", "title": "Output"},
+            }
+        },
+    },
+}
+MODEL_EXAMPLE: dict[str, Any] = {
+    "url": f"{_SITE}/nina/echo",
+    "owner": "nina",
+    "name": "echo",
+    "description": "Repeats text loudly",
+    "visibility": "public",
+    "is_official": False,
+    "github_url": None,
+    "paper_url": None,
+    "license_url": None,
+    "weights_url": None,
+    "run_count": 42,
+    "cover_image_url": None,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "default_example": None,
+    "latest_version": VERSION_EXAMPLE,
+}
+NEW_MODEL: dict[str, Any] = {**MODEL_EXAMPLE, "description": None, "run_count": 0, "latest_version": None}
+COLLECTION_EXAMPLE: dict[str, Any] = {"name": "Text tools", "slug": "text-tools", "description": "Small text models"}
+FILE_EXAMPLE: dict[str, Any] = {
+    "id": "nwj47tan9zt24mnpzx45hy43kw",
+    "name": "hello.txt",
+    "content_type": "text/plain",
+    "size": 5,
+    "etag": "5d41402abc4b2a76b9719d911017c592",
+    "checksums": {
+        "sha256": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+        "md5": "5d41402abc4b2a76b9719d911017c592",
+    },
+    "metadata": {"kind": "greeting"},
+    "created_at": "2026-01-02T03:04:05.000000Z",
+    "expires_at": "2026-01-03T03:04:05.000000Z",
+    "urls": {"get": f"{_SITE}/v1/files/nwj47tan9zt24mnpzx45hy43kw"},
+}
+BUILD_EXAMPLE: dict[str, Any] = {
+    "id": "17",
+    "version": VERSION_ID,
+    "status": "running",
+    "error": None,
+    "created_at": "2026-01-02T03:04:05.678901Z",
+    "started_at": "2026-01-02T03:04:06.112233Z",
+    "completed_at": None,
+    "urls": {
+        "get": f"{_SITE}/v1/models/nina/echo/versions/{VERSION_ID}/build",
+        "web": f"{_SITE}/nina/echo/versions/{VERSION_ID}",
+    },
+}
+STREAM_EXAMPLE = """\
+id: 1767323045678:0
+event: output
+data: Once upon
+
+id: 1767323045678:1
+event: output
+data:  a time
+
+id: 1767323045678:2
+event: done
+data: {}
+
+"""
+
+
+def page_example(*results: dict[str, Any]) -> dict[str, Any]:
+    """A page of a list that has no other."""
+    return {"next": None, "previous": None, "results": list(results)}

@@ -4,12 +4,25 @@ from dataclasses import dataclass
 from typing import Any
 
 JSON = "application/json"
+EXTENSION = "Extension:"  # how the description of what goes beyond Replicate begins
 MODEL_PATH = "/models/{owner}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What can be called next with what an answer says: `parameters` of the operation `to`, as runtime expressions."""
+
+    to: str
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """answer: schema of the body by status (None: no body). parameters: names in the query or header, see document."""
+    """answer: schema of the body by status (None: no body). parameters: names in the query or header, see document.
+
+    headers: of the successful answers, names in document, beside those that every answer has. links: from them.
+    What all operations share is not said here: the answers 401 and 429, and 400 and 413 of those that take a body.
+    """
 
     method: str
     path: str  # below /v1
@@ -24,5 +37,12 @@ class Operation:
     answer_type: str = JSON
     answer_example: Any = None
     parameters: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
     errors: tuple[str, ...] = ()
     needs_token: bool = True
+
+    @property
+    def is_extension(self) -> bool:
+        """Whether Replicate has no such operation."""
+        return self.description.startswith(EXTENSION)

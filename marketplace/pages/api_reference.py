@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from marketplace.lib.endpoints import json_answer
 from marketplace.openapi import document
+from marketplace.openapi.operation import EXTENSION
 
 _METHODS = ("get", "post", "patch", "delete", "x-query")
 
@@ -23,6 +24,7 @@ class Member:
     kind: str
     is_required: bool
     description: str
+    is_extension: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Shown:
     description: str
     tag: str
     needs_token: bool
+    is_extension: bool
     parameters: list[Member]
     members: list[Member]
     answers: list[tuple[str, str]]
@@ -66,7 +69,7 @@ def shown_operations() -> Iterator[Shown]:
 
 
 def _shown(method: str, path: str, operation: dict[str, Any]) -> Shown:
-    content = next(iter(operation.get("requestBody", {}).get("content", {"": {}}).values()))
+    _, content = _body(operation)
     answers = operation["responses"]
     first = next(iter(next(iter(answers.values())).get("content", {"": {}}).values()))
     return Shown(
@@ -74,27 +77,43 @@ def _shown(method: str, path: str, operation: dict[str, Any]) -> Shown:
         method=method,
         path=path,
         summary=operation["summary"],
-        description=operation.get("description", ""),
+        description=_described(operation),
         tag=operation["tags"][0],
         needs_token="security" not in operation,
+        is_extension="x-extension" in operation,
         parameters=[
-            Member(p["name"], f"{p['in']}, {_kind(p['schema'])}", p.get("required", False), p.get("description", ""))
+            _member(p["name"], f"{p['in']}, {_kind(p['schema'])}", p.get("required", False), p)
             for p in operation["parameters"]
         ],
         members=_members(content.get("schema", {})),
         answers=[(status, answer["description"]) for status, answer in answers.items()],
-        example=_call(method, path, content.get("example")),
+        example=_call(method, path, operation),
         answer_example=_pretty(first["example"]) if "example" in first else "",
     )
+
+
+def _body(operation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Media type and content of an operation's body."""
+    content: dict[str, dict[str, Any]] = operation.get("requestBody", {}).get("content", {"": {}})
+    return next(iter(content.items()))
+
+
+def _described(part: dict[str, Any]) -> str:
+    """The description as a sentence. That it is an extension is shown by a mark."""
+    text = str(part.get("description", ""))
+    words = text.removeprefix(EXTENSION).strip()
+    return words[:1].upper() + words[1:] if words != text else text
+
+
+def _member(name: str, kind: str, is_required: bool, part: dict[str, Any]) -> Member:
+    is_extension = str(part.get("description", "")).startswith(EXTENSION)
+    return Member(name, kind, is_required, _described(part), is_extension)
 
 
 def _members(schema: dict[str, Any]) -> list[Member]:
     schema = _resolved(schema)
     required = schema.get("required", [])
-    return [
-        Member(name, _kind(part), name in required, part.get("description", ""))
-        for name, part in schema.get("properties", {}).items()
-    ]
+    return [_member(name, _kind(part), name in required, part) for name, part in schema.get("properties", {}).items()]
 
 
 def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -113,17 +132,22 @@ def _kind(schema: dict[str, Any]) -> str:
     return f"{kind} or null" if schema.get("nullable") else kind
 
 
-def _call(method: str, path: str, example: Any) -> str:
+def _call(method: str, path: str, operation: dict[str, Any]) -> str:
     """The call as a command line."""
     url = document()["servers"][0]["url"] + path
-    lines = [
-        "curl -s" + ("" if method == "GET" else f" -X {method}") + f" {url}",
-        '  -H "Authorization: Bearer $TOKEN"',
-    ]
-    if example is not None:
+    lines = ["curl -s" + ("" if method == "GET" else f" -X {method}") + f" {url}"]
+    if "security" not in operation:
+        lines.append('  -H "Authorization: Bearer $TOKEN"')
+    media_type, content = _body(operation)
+    example = content.get("example")
+    if media_type == "multipart/form-data":
+        lines.append("  -F content=@hello.txt")
+    elif content.get("schema", {}).get("format") == "binary":
+        lines.append("  --data-binary @model.tar.gz")
+    elif example is not None:
         lines.append(f"  -d '{example if isinstance(example, str) else orjson.dumps(example).decode()}'")
     return " \\\n".join(lines)
 
 
 def _pretty(example: Any) -> str:
-    return orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()
+    return example if isinstance(example, str) else orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()

@@ -4,7 +4,21 @@ from marketplace.openapi.operation import Operation
 from marketplace.openapi.schemas import ref
 
 OPERATIONS = (
-    Operation("get", "/account", "account.get", "Account", "Get the token's account", {"200": ref("Account")}),
+    Operation(
+        "get",
+        "/account",
+        "account.get",
+        "Account",
+        "Get the token's account",
+        {"200": ref("Account")},
+        answer_example={
+            "type": "user",
+            "username": "nina",
+            "name": "Nina",
+            "github_url": None,
+            "avatar_url": None,
+        },
+    ),
     Operation(
         "get",
         "/webhooks/default/secret",
@@ -13,5 +27,6 @@ OPERATIONS = (
         "Get the secret that signs webhooks",
         {"200": ref("WebhookSecret")},
         "Webhooks are signed as Standard Webhooks says: webhook-id, webhook-timestamp, webhook-signature.",
+        answer_example={"key": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"},
     ),
 )

@@ -1,7 +1,20 @@
 """Models and versions.  Source: replicate-api.md 2.5, 2.6."""
 
-from marketplace.openapi.operation import MODEL_PATH, Operation
+from marketplace.openapi.examples import (
+    BUILD_EXAMPLE,
+    MODEL_EXAMPLE,
+    NEW_MODEL,
+    PREDICTION_EXAMPLE,
+    VERSION_EXAMPLE,
+    VERSION_ID,
+    page_example,
+)
+from marketplace.openapi.operation import MODEL_PATH, Link, Operation
 from marketplace.openapi.schemas import ref
+
+_OF_MODEL = {"owner": "$response.body#/owner", "name": "$response.body#/name"}
+_OF_PATH = {"owner": "$request.path.owner", "name": "$request.path.name"}
+_OF_LISTED = {"owner": "$response.body#/results/0/owner", "name": "$response.body#/results/0/name"}
 
 OPERATIONS = (
     Operation(
@@ -11,7 +24,9 @@ OPERATIONS = (
         "Models",
         "List public models",
         {"200": ref("ModelPage")},
+        answer_example=page_example(MODEL_EXAMPLE),
         parameters=("sort_by", "sort_direction", "cursor"),
+        links=(Link("models.get", _OF_LISTED), Link("models.versions.list", _OF_LISTED)),
         errors=("400",),
     ),
     Operation(
@@ -24,9 +39,29 @@ OPERATIONS = (
         body=ref("NewModel"),
         body_example={"owner": "nina", "name": "echo", "visibility": "public", "hardware": "cpu"},
         parameters=("Idempotency-Key",),
+        answer_example=NEW_MODEL,
+        links=(
+            Link("models.get", _OF_MODEL),
+            Link("models.update", _OF_MODEL),
+            Link("models.versions.create", _OF_MODEL),
+        ),
         errors=("400", "403", "409"),
     ),
-    Operation("get", MODEL_PATH, "models.get", "Models", "Get a model", {"200": ref("Model")}, errors=("404",)),
+    Operation(
+        "get",
+        MODEL_PATH,
+        "models.get",
+        "Models",
+        "Get a model",
+        {"200": ref("Model")},
+        answer_example=MODEL_EXAMPLE,
+        links=(
+            Link("models.versions.list", _OF_MODEL),
+            Link("models.readme.get", _OF_MODEL),
+            Link("models.examples.list", _OF_MODEL),
+        ),
+        errors=("404",),
+    ),
     Operation(
         "patch",
         MODEL_PATH,
@@ -36,6 +71,8 @@ OPERATIONS = (
         {"200": ref("Model")},
         body=ref("ModelChanges"),
         body_example={"description": "Repeats text loudly"},
+        answer_example=MODEL_EXAMPLE,
+        links=(Link("models.get", _OF_MODEL), Link("models.readme.get", _OF_MODEL)),
         errors=("400", "403", "404"),
     ),
     Operation(
@@ -47,6 +84,7 @@ OPERATIONS = (
         {"200": {"type": "string"}},
         "Markdown, as written.",
         answer_type="text/plain",
+        answer_example="# Echo\n\nRepeats text loudly.\n",
         errors=("404",),
     ),
     Operation(
@@ -56,6 +94,7 @@ OPERATIONS = (
         "Models",
         "List a model's examples",
         {"200": ref("PredictionPage")},
+        answer_example=page_example(PREDICTION_EXAMPLE),
         parameters=("cursor",),
         errors=("404",),
     ),
@@ -67,6 +106,8 @@ OPERATIONS = (
         "List a model's versions",
         {"200": ref("VersionPage")},
         "Newest first. Those of official models are not listed.",
+        answer_example=page_example(VERSION_EXAMPLE),
+        links=(Link("models.versions.get", {**_OF_PATH, "version_id": "$response.body#/results/0/id"}),),
         parameters=("cursor",),
         errors=("404",),
     ),
@@ -77,10 +118,21 @@ OPERATIONS = (
         "Versions",
         "Submit a version",
         {"201": ref("SubmittedVersion")},
-        "A zip or tar.gz of a folder with a `cog.yaml`, as the body or a form's part `archive`. It is built next.",
+        "Extension: a zip or tar.gz of a folder with a `cog.yaml`, as the body or a form's part `archive`. It is built "
+        "next.",
         body={"type": "string", "format": "binary"},
         body_type="application/gzip",
         parameters=("Idempotency-Key",),
+        answer_example={
+            "id": VERSION_ID,
+            "status": "submitted",
+            "created_at": "2026-01-02T03:04:05.678901Z",
+            "build": {**BUILD_EXAMPLE, "status": "queued", "started_at": None},
+        },
+        links=(
+            Link("models.versions.get", {**_OF_PATH, "version_id": "$response.body#/id"}),
+            Link("models.versions.build.get", {**_OF_PATH, "version_id": "$response.body#/id"}),
+        ),
         errors=("400", "403", "404", "409", "413", "422"),
     ),
     Operation(
@@ -90,6 +142,7 @@ OPERATIONS = (
         "Versions",
         "Get a version",
         {"200": ref("Version")},
+        answer_example=VERSION_EXAMPLE,
         errors=("404",),
     ),
     Operation(
@@ -99,7 +152,8 @@ OPERATIONS = (
         "Versions",
         "Get a version's build",
         {"200": ref("Build")},
-        "For the model's owner: status, error and log.",
+        "Extension: for the model's owner: status, error and log.",
+        answer_example={**BUILD_EXAMPLE, "log": "Resolving packages\n"},
         errors=("403", "404"),
     ),
 )
@@ -116,4 +170,5 @@ SEARCH = Operation(
     body={"type": "string"},
     body_type="text/plain",
     body_example="text to speech",
+    answer_example=page_example(MODEL_EXAMPLE),
 )

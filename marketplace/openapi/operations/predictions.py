@@ -2,12 +2,21 @@
 
 from typing import Any
 
-from marketplace.openapi.examples import PREDICTION_EXAMPLE
-from marketplace.openapi.operation import MODEL_PATH, Operation
+from marketplace.openapi.examples import (
+    CANCELED_PREDICTION,
+    NEW_PREDICTION,
+    PREDICTION_EXAMPLE,
+    STREAM_EXAMPLE,
+    page_example,
+)
+from marketplace.openapi.operation import MODEL_PATH, Link, Operation
 from marketplace.openapi.schemas import ref
 
 _CREATED: dict[str, dict[str, Any] | None] = {"201": ref("Prediction"), "202": ref("Prediction")}
 _WAITING = ("Prefer", "Cancel-After", "Idempotency-Key")
+_OF_CREATED = ("Location", "Preference-Applied")
+_OF_PREDICTION = {"prediction_id": "$response.body#/id"}
+_NEXT = (Link("predictions.get", _OF_PREDICTION), Link("predictions.cancel", _OF_PREDICTION))
 _STREAM = (
     "The address comes with the prediction as `urls.stream`; its token is all that is needed. Events: `output` "
     "for each item, `error` when it failed, `done` at the end. Who comes back sends `Last-Event-ID`."
@@ -25,8 +34,10 @@ OPERATIONS = (
         "or the time is over (202).",
         body=ref("NewPrediction"),
         body_example={"version": PREDICTION_EXAMPLE["version"], "input": {"text": "hi there"}},
-        answer_example=PREDICTION_EXAMPLE,
+        answer_example=NEW_PREDICTION,
         parameters=_WAITING,
+        headers=_OF_CREATED,
+        links=_NEXT,
         errors=("400", "402", "409", "422"),
     ),
     Operation(
@@ -37,7 +48,9 @@ OPERATIONS = (
         "List predictions",
         {"200": ref("PredictionPage")},
         "All of the account, newest first, 100 a page.",
+        answer_example=page_example(PREDICTION_EXAMPLE),
         parameters=("created_after", "created_before", "source", "cursor"),
+        links=(Link("predictions.get", {"prediction_id": "$response.body#/results/0/id"}),),
         errors=("400",),
     ),
     Operation(
@@ -48,6 +61,7 @@ OPERATIONS = (
         "Get a prediction",
         {"200": ref("Prediction")},
         answer_example=PREDICTION_EXAMPLE,
+        links=(Link("predictions.cancel", _OF_PREDICTION),),
         errors=("404",),
     ),
     Operation(
@@ -58,6 +72,8 @@ OPERATIONS = (
         "Cancel a prediction",
         {"200": ref("Prediction")},
         "Answers with the prediction ended; one that had ended stays as it is.",
+        answer_example=CANCELED_PREDICTION,
+        links=(Link("predictions.get", _OF_PREDICTION),),
         errors=("404",),
     ),
     Operation(
@@ -69,7 +85,10 @@ OPERATIONS = (
         _CREATED,
         body=ref("NewOfficialPrediction"),
         body_example={"input": {"text": "hi there"}},
+        answer_example={**NEW_PREDICTION, "version": "hidden"},
         parameters=_WAITING,
+        headers=_OF_CREATED,
+        links=_NEXT,
         errors=("400", "402", "404", "409", "422"),
     ),
     Operation(
@@ -81,6 +100,7 @@ OPERATIONS = (
         {"200": {"type": "string"}},
         _STREAM,
         answer_type="text/event-stream",
+        answer_example=STREAM_EXAMPLE,
         parameters=("Last-Event-ID",),
         errors=("404",),
         needs_token=False,
@@ -94,6 +114,7 @@ OPERATIONS = (
         {"200": {"type": "string"}},
         _STREAM,
         answer_type="text/event-stream",
+        answer_example=STREAM_EXAMPLE,
         parameters=("Last-Event-ID",),
         errors=("404",),
         needs_token=False,
