@@ -7,13 +7,14 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
+REPLICATE2 := tests/contract/replicate2/.venv
 NODE_DIR := tests/contract/node
 NODE := $(NODE_DIR)/node_modules/.package-lock.json
 PYTEST := $(PY) -m pytest
 # These start whole sites or kill processes: one after the other, when the others are done.
 ALONE := chaos or slow or browser or contract
 COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
-	--python-version 3.11 pyproject.toml
+	--python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick lint fmt types bench bench-peers requirements clean
@@ -24,7 +25,7 @@ help:  ## This list
 run: $(BASE)  ## Start the whole platform on http://localhost:8000 (PORT=…, VAR_DIR=…, SEED=0)
 	@exec $(PY) manage.py serve
 
-test: $(DEV) $(NODE)  ## All tests, or only T=tests/runner/test_states.py
+test: $(DEV) $(NODE) $(REPLICATE2)/.installed  ## All tests, or only T=tests/runner/test_states.py
 ifdef T
 	$(PYTEST) $(T)
 else
@@ -56,13 +57,13 @@ bench-peers: $(DEV)  ## The same, and against other servers, which it installs a
 	$(PY) -m tests.bench --peers
 
 requirements: $(BASE)  ## Compile requirements/*.txt, with hashes, from pyproject.toml
-	$(COMPILE) -o requirements/base.txt
-	$(COMPILE) --extra dev -c requirements/base.txt -o requirements/dev.txt
-	grep '^uv==' requirements/base.txt | tr -d '\\' | $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-header \
-		--no-emit-index-url --no-emit-find-links --no-annotate --python-version 3.11 - -o requirements/installer.txt
+	$(COMPILE) pyproject.toml -o requirements/base.txt
+	$(COMPILE) pyproject.toml --extra dev -c requirements/base.txt -o requirements/dev.txt
+	grep '^uv==' requirements/base.txt | tr -d '\\' | $(COMPILE) --no-annotate - -o requirements/installer.txt
+	$(COMPILE) --group pyproject.toml:replicate2 -o requirements/contract-replicate2.txt
 
 clean:  ## Remove what make made; keeps var/, where your data are
-	rm -rf $(VENV) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(REPLICATE2) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(PY):
@@ -87,3 +88,11 @@ $(NODE): $(NODE_DIR)/package.json $(NODE_DIR)/package-lock.json
 	@if command -v npm >/dev/null; then \
 		cd $(NODE_DIR) && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; \
 	else echo "npm is not installed: the tests of the Node client will be left out"; fi
+
+# The next generation of the Python client has the first one's name. Where it can't be had its tests are left out.
+$(REPLICATE2)/.installed: requirements/contract-replicate2.txt $(BASE)
+	@$(PY) -m venv --without-pip $(REPLICATE2) \
+		&& { $(VENV)/bin/uv pip install --quiet --python $(REPLICATE2)/bin/python --require-hashes -r $< \
+			|| $(PY) -m pip --python $(REPLICATE2)/bin/python install --quiet --disable-pip-version-check --require-hashes -r $<; } \
+		&& touch $@ \
+		|| echo "replicate 2 could not be installed: the tests of that client will be left out"

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+REPLICATE2 = ROOT / "tests" / "contract" / "replicate2" / ".venv"
 NODE_MODULES = ROOT / "tests" / "contract" / "node" / "node_modules"
 
 
@@ -48,7 +49,22 @@ def _node() -> str | None:
     return None if (NODE_MODULES / "replicate").is_dir() else "the npm packages are not installed (make installs them)"
 
 
-GROUPS: dict[str, Callable[[], str | None]] = {"docker": _docker, "bwrap": _bwrap, "browser": _browser, "node": _node}
+def _replicate2() -> str | None:
+    return None if (REPLICATE2 / ".installed").exists() else "replicate 2 is not installed (make installs it)"
+
+
+def _go() -> str | None:
+    return None if shutil.which("replicate") else "the command line program `replicate` is not installed"
+
+
+GROUPS: dict[str, Callable[[], str | None]] = {
+    "docker": _docker,
+    "bwrap": _bwrap,
+    "browser": _browser,
+    "node": _node,
+    "replicate2": _replicate2,
+    "go": _go,
+}
 LeftOut = dict[str, dict[str, int]]  # group -> reason -> number of tests
 
 
