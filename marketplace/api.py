@@ -10,6 +10,7 @@ from marketplace.lib.problems import NotFound, problem_response
 from marketplace.pages.api_reference import openapi_document
 from models_catalog import api as catalog
 from runner import api_builds as builds
+from runner import api_events as events
 from runner import api_predictions as predictions
 from runner import api_streams as streams
 from runner.api_files import FileDetail, FileList, download
@@ -29,6 +30,7 @@ urlpatterns = [
     path("account", resource(CurrentAccount)),
     path("collections", resource(catalog.CollectionList)),
     path("collections/<str:slug>", resource(catalog.CollectionDetail)),
+    path("events", endpoint(GET=events.list_events)),
     path("files", creates(FileList)),
     path("files/stream/<str:token>", endpoint(GET=streams.stream_files, OPTIONS=streams.preflight)),
     path("files/<str:file_id>", resource(FileDetail)),

@@ -90,6 +90,7 @@ CELERY_BEAT_SCHEDULE = {
     "deliver-webhooks": {"task": "runner.tasks.sweep_webhooks", "schedule": 5.0},
     "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
+    "expire-events": {"task": "runner.tasks.remove_old_events", "schedule": 3600.0},
     "count-runs": {"task": "runner.tasks.count_runs", "schedule": 20.0},
     "forget-idempotency-keys": {"task": "accounts.tasks.forget_idempotency_keys", "schedule": 900.0},
 }
@@ -269,6 +270,7 @@ PREDICTION_TIMEOUT_SECONDS: int = env.int("PREDICTION_TIMEOUT_SECONDS", default=
 QUEUE_TIMEOUT_SECONDS: int = env.int("QUEUE_TIMEOUT_SECONDS", default=3600)
 CANCEL_GRACE_SECONDS: int = env.int("CANCEL_GRACE_SECONDS", default=10)
 MAX_LOG_CHARACTERS: int = env.int("MAX_LOG_CHARACTERS", default=1_000_000)
+EVENTS_KEPT_DAYS: int = env.int("EVENTS_KEPT_DAYS", default=30)  # how long consumers of /v1/events may be away
 WEBHOOK_MAX_BODY_BYTES: int = env.int("WEBHOOK_MAX_BODY_BYTES", default=1024 * 1024)  # larger: without the data
 REPORT_ABORTED_AS_CANCELED: bool = env.bool("REPORT_ABORTED_AS_CANCELED", default=False)
 

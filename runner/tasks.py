@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.core.cache import cache
 
-from runner import builds, files, run_counts, webhook_delivery, webhooks
+from runner import builds, event_feed, files, run_counts, webhook_delivery, webhooks
 
 WORKER_SEEN = "worker-seen"  # a mark in the cache: a worker runs tasks that beat sends
 _SEEN_SECONDS = 30
@@ -48,3 +48,10 @@ def sweep_builds() -> None:
 def count_runs() -> None:
     """Every 20 s: write how often models were run."""
     run_counts.refresh()
+
+
+@shared_task
+def remove_old_events() -> None:
+    """Every hour: shorten the event log. Needs nothing, leaves no event that is older than it is kept."""
+    while event_feed.remove_old():
+        pass

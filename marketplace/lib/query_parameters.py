@@ -39,3 +39,15 @@ def choice(query: Mapping[str, str], name: str, options: Sequence[str], default:
     if value not in options and value != default:
         raise ValidationFailed([FieldError(f"?{name}", f"Must be one of {', '.join(options)}, got {value[:50]}")])
     return value
+
+
+def integer(query: Mapping[str, str], name: str, *, default: int, minimum: int, maximum: int) -> int:
+    """A whole number within bounds. Raises ValidationFailed."""
+    text = query.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and minimum <= int(text) <= maximum):
+        raise ValidationFailed(
+            [FieldError(f"?{name}", f"Expected an integer from {minimum} to {maximum}, got {text[:50]}")]
+        )
+    return int(text)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from marketplace.openapi.event_schemas import EVENT_SCHEMAS
 from marketplace.openapi.operation import Operation
 from marketplace.openapi.operations import OPERATIONS, SEARCH
 from marketplace.openapi.schemas import COUNT, LINK, SCHEMAS, TIME, ref
@@ -58,6 +59,19 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "enum": ["desc", "asc"]},
         "description": "Newest or oldest first",
     },
+    "event_cursor": {"name": "cursor", "in": "query", "schema": _TEXT, "description": "`next_cursor` of the last page"},
+    "type": {"in": "query", "schema": _TEXT, "description": "Only these types, separated by commas"},
+    "subject": {"in": "query", "schema": _TEXT, "description": "Only of this thing: `prediction/<id>`"},
+    "limit": {
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "description": "How many at most",
+    },
+    "wait": {
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 30, "default": 0},
+        "description": "Seconds to hold the answer while there is nothing new",
+    },
     "owner": {"in": "query", "required": True, "schema": _TEXT, "description": "Of the file"},
     "expiry": {"in": "query", "required": True, "schema": {"type": "integer"}, "description": "Unix seconds"},
     "signature": {"in": "query", "required": True, "schema": _TEXT, "description": "Made by the platform"},
@@ -95,7 +109,7 @@ def document() -> dict[str, Any]:
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": {**SCHEMAS, **EVENT_SCHEMAS},
             "headers": _HEADERS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer r8_…`"},
@@ -128,7 +142,7 @@ def rendered(operation: Operation) -> dict[str, Any]:
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     in_path = re.findall(r"{(\w+)}", operation.path)
     of_path = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in in_path]
-    return of_path + [{"name": name, **_PARAMETERS[name]} for name in operation.parameters]
+    return of_path + [{"name": name} | _PARAMETERS[name] for name in operation.parameters]
 
 
 def _responses(operation: Operation) -> dict[str, Any]:

@@ -4,13 +4,14 @@ Source: replicate-api.md 2.
 """
 
 from marketplace.openapi.operation import Operation
-from marketplace.openapi.operations import account, catalog, files, models, predictions
+from marketplace.openapi.operations import account, catalog, events, files, models, predictions
 
 OPERATIONS: tuple[Operation, ...] = (
     *predictions.OPERATIONS,
     *models.OPERATIONS,
     *catalog.OPERATIONS,
     *files.OPERATIONS,
+    *events.OPERATIONS,
     *account.OPERATIONS,
 )
 SEARCH = models.SEARCH
