@@ -91,6 +91,7 @@ CELERY_BEAT_SCHEDULE = {
     "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
     "expire-events": {"task": "runner.tasks.remove_old_events", "schedule": 3600.0},
+    "remove-old-data": {"task": "runner.tasks.remove_old_data", "schedule": 60.0},
     "count-runs": {"task": "runner.tasks.count_runs", "schedule": 20.0},
     "forget-idempotency-keys": {"task": "accounts.tasks.forget_idempotency_keys", "schedule": 900.0},
 }
@@ -272,6 +273,9 @@ CANCEL_GRACE_SECONDS: int = env.int("CANCEL_GRACE_SECONDS", default=10)
 MAX_LOG_CHARACTERS: int = env.int("MAX_LOG_CHARACTERS", default=1_000_000)
 EVENTS_KEPT_DAYS: int = env.int("EVENTS_KEPT_DAYS", default=30)  # how long consumers of /v1/events may be away
 WEBHOOK_MAX_BODY_BYTES: int = env.int("WEBHOOK_MAX_BODY_BYTES", default=1024 * 1024)  # larger: without the data
+# What predictions read and made is removed so long after their end. An account may choose its own time for the API's.
+API_DATA_KEPT_SECONDS: int = env.int("API_DATA_KEPT_SECONDS", default=3600)
+WEB_DATA_KEPT_SECONDS: int = env.int("WEB_DATA_KEPT_SECONDS", default=90 * 24 * 3600)
 REPORT_ABORTED_AS_CANCELED: bool = env.bool("REPORT_ABORTED_AS_CANCELED", default=False)
 
 # --- What users' addresses may reach ------------------------------------------------------------------------------

@@ -12,13 +12,16 @@ import hashlib
 import mimetypes
 import re
 import time
+from collections.abc import Collection
 from typing import IO, Any
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from accounts.access import Caller
 from marketplace.lib import signing
@@ -213,8 +216,37 @@ def remove_expired(*, at_most: int = 500) -> int:
 
 
 def remove(files: list[StoredFile]) -> int:
-    """Rows first, so that no link leads to nothing; content that stays behind after a crash is only space."""
-    StoredFile.objects.filter(pk__in=[file.pk for file in files]).delete()
+    """Remove files for good; returns how many.
+
+    They expire first, so that no link leads to nothing, and the row goes last: a crash in between leaves a row that
+    the sweep finds again, never content that nobody knows of.
+    """
+    rows = StoredFile.objects.filter(pk__in=[file.pk for file in files])
+    rows.filter(Q(expires_at=None) | Q(expires_at__gt=Now())).update(expires_at=Now())
     for file in files:
         default_storage.delete(file.key)
+    rows.delete()
     return len(files)
+
+
+def expire_outputs(prediction_ids: Collection[str], *, now: datetime.datetime) -> int:
+    """End the time of what these predictions made, but for what an example shows; returns how many files.
+
+    Links stop working at once, contents go with the next sweep.  Source: replicate-api.md 3.6.
+    """
+    outputs = StoredFile.objects.filter(prediction_id__in=prediction_ids, kind=StoredFile.Kind.OUTPUT)
+    found = list(outputs.values_list("pk", flat=True))
+    going = set(found) - shown_in_examples() if found else set()
+    return StoredFile.objects.filter(pk__in=going).update(expires_at=now)
+
+
+def shown_in_examples() -> set[str]:
+    """Ids of the outputs that examples name, in what they made or in what they were given."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT found[1]
+              FROM models_catalog_example, regexp_matches(prediction::text, '/files/([a-z0-9]{26})/', 'g') AS found
+            """
+        )
+        return {file_id for (file_id,) in cursor.fetchall()}

@@ -1,9 +1,12 @@
 """Celery's edge: each task takes ids or nothing, calls one verb, may run twice. Sweeps find what wake-ups missed."""
 
+import datetime
+
 from celery import shared_task
 from django.core.cache import cache
 
 from runner import builds, event_feed, files, run_counts, webhook_delivery, webhooks
+from runner import builds, files, retention, run_counts, webhook_delivery, webhooks
 
 WORKER_SEEN = "worker-seen"  # a mark in the cache: a worker runs tasks that beat sends
 _SEEN_SECONDS = 30
@@ -30,6 +33,14 @@ def sweep_files() -> None:
     """Every 5 minutes: remove files whose time is over. Needs nothing, leaves no expired file."""
     while files.remove_expired():
         pass
+
+
+@shared_task
+def remove_old_data() -> None:
+    """Every minute: remove the data of predictions whose time is over. Leaves none, and none of their files."""
+    while retention.remove_due(now=datetime.datetime.now(datetime.UTC)):
+        pass
+    sweep_files()
 
 
 @shared_task

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accounts.models import Account
@@ -16,6 +17,7 @@ class Batch(models.Model):
     model_name = models.CharField(max_length=170)  # `owner/name` as the caller used it
     version_label = models.CharField(max_length=64)  # the version's id, or `hidden`
     total = models.PositiveIntegerField()  # predictions
+    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)  # of each of them too
     webhook = models.TextField(blank=True)  # told once, when the last of them has ended
     created_at = models.DateTimeField(auto_now_add=True)
     completed_at = models.DateTimeField(null=True)

@@ -86,7 +86,7 @@ class Prediction(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["account", "-created_at", "-id"], name="prediction_by_account"),
             models.Index(fields=["model", "-created_at"], name="prediction_by_model"),
-            models.Index(fields=["version"], name="prediction_by_version"),
+            models.Index(fields=["version", "-created_at"], name="prediction_by_version"),
             models.Index(
                 fields=["deployment", "-created_at"],
                 name="prediction_by_deployment",
@@ -94,6 +94,16 @@ class Prediction(models.Model):
             ),
             models.Index(
                 fields=["batch", "batch_index"], name="prediction_by_batch", condition=models.Q(batch__isnull=False)
+            ),
+            models.Index(
+                fields=["batch"],
+                name="prediction_unfinished_of_batch",
+                condition=models.Q(batch__isnull=False) & ~models.Q(status__in=_TERMINAL),
+            ),
+            models.Index(
+                fields=["account", "source", "completed_at"],
+                name="prediction_data_kept",
+                condition=models.Q(data_removed=False, kind="prediction", completed_at__isnull=False),
             ),
             GinIndex(fields=["tags"], name="prediction_by_tag", condition=~models.Q(tags=[])),
             models.Index(fields=["created_at"], name="prediction_queue", condition=models.Q(status=Status.STARTING)),
