@@ -1,4 +1,6 @@
-"""The API of accounts: who a token speaks for, and its webhook secret.  Source: replicate-api.md 2.1, 2.13."""
+"""The API of accounts: who a token speaks for, its settings and webhook secret.  Source: replicate-api.md 2.1, 2.13."""
+
+from typing import Any, cast
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -6,6 +8,7 @@ from rest_framework.views import APIView
 
 from accounts.authentication import caller_of
 from accounts.models import Account
+from accounts.preferences import Preferences, get_preferences, keep_api_data, parse_changes
 
 
 def account_document(account: Account) -> dict[str, str | None]:
@@ -25,6 +28,29 @@ class CurrentAccount(APIView):
     def get(self, request: Request) -> Response:
         """Get the account."""
         return Response(account_document(Account.objects.get(pk=caller_of(request).account_id)))
+
+
+class AccountSettings(APIView):
+    """What the account chooses for itself. An extension."""
+
+    def get(self, request: Request) -> Response:
+        """Get the settings."""
+        return Response(settings_document(get_preferences(caller_of(request))))
+
+    def patch(self, request: Request) -> Response:
+        """Change what is named."""
+        changes = parse_changes(cast("dict[str, Any]", request.data))
+        if "api_data_kept_seconds" in changes:
+            keep_api_data(caller_of(request), changes["api_data_kept_seconds"])
+        return self.get(request)
+
+
+def settings_document(preferences: Preferences) -> dict[str, int | None]:
+    """An account's settings as the API shows them."""
+    return {
+        "api_data_kept_seconds": preferences.api_data_kept_seconds,
+        "effective_api_data_kept_seconds": preferences.effective_seconds,
+    }
 
 
 class WebhookSecret(APIView):

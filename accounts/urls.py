@@ -5,6 +5,7 @@ from django.urls import path
 from accounts import views
 
 urlpatterns = [
+    path("settings", views.account_settings, name="account_settings"),
     path("tokens", views.token_list, name="tokens"),
     path("tokens/<int:token_id>/revoke", views.revoke_token, name="revoke_token"),
 ]

@@ -1,5 +1,6 @@
-"""The page of API tokens. Works without JavaScript; a token's text is in one answer only and nowhere else."""
+"""The pages of API tokens and settings. They work without JavaScript; a token's text is in one answer only."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
@@ -8,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import tokens
+from accounts import preferences, tokens
 from accounts.access import Caller, caller_for_user
-from accounts.forms import NewTokenForm, new_form_key
+from accounts.forms import KeptDataForm, NewTokenForm, new_form_key
 from accounts.models import Account, User
 
 _FORM_KEY_SECONDS = 24 * 3600
@@ -44,6 +45,25 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     token = tokens.revoke(caller_for_user(request.user), token_id)
     messages.success(request, f"“{token.name}” no longer works.")
     return redirect("tokens")
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def account_settings(request: HttpRequest) -> HttpResponse:
+    """What the account chooses for itself."""
+    assert isinstance(request.user, User)
+    caller = caller_for_user(request.user)
+    form = KeptDataForm(
+        request.POST if request.method == "POST" else None,
+        installation_seconds=settings.API_DATA_KEPT_SECONDS,
+        chosen=preferences.get_preferences(caller).api_data_kept_seconds,
+    )
+    if request.method == "POST" and form.is_valid():
+        preferences.keep_api_data(caller, form.cleaned_data["seconds"])
+        messages.success(request, "Saved.")
+        return redirect("account_settings")
+    return render(request, "accounts/settings.html", {"form": form}, status=422 if form.errors else 200)
 
 
 def _empty_form() -> NewTokenForm:

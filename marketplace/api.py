@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from accounts.api import CurrentAccount, WebhookSecret
+from accounts.api import AccountSettings, CurrentAccount, WebhookSecret
 from accounts.idempotency import creates
 from marketplace.lib.endpoints import endpoint, resource
 from marketplace.lib.problems import NotFound, problem_response

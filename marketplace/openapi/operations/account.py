@@ -3,6 +3,8 @@
 from marketplace.openapi.operation import Operation
 from marketplace.openapi.schemas import ref
 
+_SETTINGS = {"api_data_kept_seconds": 86400, "effective_api_data_kept_seconds": 86400}
+
 OPERATIONS = (
     Operation(
         "get",
@@ -18,6 +20,29 @@ OPERATIONS = (
             "github_url": None,
             "avatar_url": None,
         },
+    ),
+    Operation(
+        "get",
+        "/account/settings",
+        "account.settings.get",
+        "Account",
+        "Get the account's settings",
+        {"200": ref("AccountSettings")},
+        "Extension: how long input, output, logs and files of API predictions are kept after their end.",
+        answer_example=_SETTINGS,
+    ),
+    Operation(
+        "patch",
+        "/account/settings",
+        "account.settings.update",
+        "Account",
+        "Change the account's settings",
+        {"200": ref("AccountSettings")},
+        "Extension: `api_data_kept_seconds` counts for what has ended already too. null is as the installation says.",
+        body=ref("AccountSettingsChanges"),
+        body_example={"api_data_kept_seconds": 86400},
+        answer_example=_SETTINGS,
+        errors=("400",),
     ),
     Operation(
         "get",
