@@ -28,6 +28,7 @@ async def unknown_path(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("account", resource(CurrentAccount)),
+    path("account/settings", resource(AccountSettings)),
     path("collections", resource(catalog.CollectionList)),
     path("collections/<str:slug>", resource(catalog.CollectionDetail)),
     path("events", endpoint(GET=events.list_events)),
@@ -46,7 +47,10 @@ urlpatterns = [
     path(f"{MODEL}/versions/<str:version_id>/build", resource(builds.VersionBuild)),
     path("openapi.json", endpoint(GET=openapi_document)),
     path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction)),
-    path("predictions/<str:prediction_id>", endpoint(GET=predictions.read_prediction)),
+    path(
+        "predictions/<str:prediction_id>",
+        endpoint(GET=predictions.read_prediction, PATCH=predictions.change_prediction),
+    ),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
     path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight)),
     path("webhooks/default/secret", resource(WebhookSecret)),

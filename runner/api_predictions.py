@@ -25,7 +25,7 @@ from marketplace.lib import dbthreads, wakeups
 from marketplace.lib.api_errors import parse_object
 from marketplace.lib.endpoints import json_answer
 from models_catalog.lookup import VersionFacts
-from runner import creation_requests, lifecycle, predictions, repeated_creations, streams, version_references
+from runner import creation_requests, lifecycle, predictions, repeated_creations, streams, tags, version_references
 from runner.creation_requests import CreationBody, Hold
 from runner.documents import created_document, ended_document, prediction_document, prediction_urls
 from runner.groupcommit import GroupCommit
@@ -90,6 +90,7 @@ async def _create(
             is_webhook_legacy=body.is_webhook_legacy,
             deadline_seconds=deadline,
             traceparent=headers.get("traceparent", "")[:55],
+            tags=body.tags,
         )
         return predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))
 
@@ -182,6 +183,18 @@ async def read_prediction(request: HttpRequest, prediction_id: str) -> HttpRespo
     """`GET /v1/predictions/{id}`."""
     caller = await aauthenticate(request)
     return json_answer(prediction_document(await dbthreads.run(predictions.get_prediction, caller, prediction_id)))
+
+
+async def change_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:
+    """`PATCH /v1/predictions/{id}`: its tags. An extension."""
+    caller = await aauthenticate(request)
+    wanted = tags.parse_change(parse_object(request.body))
+
+    def change() -> Prediction:
+        prediction = predictions.get_prediction(caller, prediction_id)
+        return prediction if wanted is None else tags.set_tags(prediction, wanted)
+
+    return json_answer(prediction_document(await dbthreads.run(change)))
 
 
 async def cancel_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:

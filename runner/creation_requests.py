@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import orjson
 
 from marketplace.lib import egress
+from marketplace.lib.json_types import wrong_type
 from marketplace.lib.problems import InputInvalid, InvalidField, Problem
+from runner import tags
 
 WEBHOOK_EVENTS = ("start", "output", "logs", "completed")
 LONGEST_HOLD_SECONDS = 58.0  # one client gives up after 60 s and would create the prediction a second time
@@ -26,15 +28,8 @@ _MEMBERS = {
     "webhook": (str, "string"),
     "webhook_events_filter": (list, "array"),
     "webhook_completed": (str, "string"),
+    "tags": (list, "array"),  # an extension
 }
-_JSON_NAMES = (
-    (bool, "boolean"),
-    (int, "integer"),
-    (float, "number"),
-    (str, "string"),
-    (list, "array"),
-    (dict, "object"),
-)
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
 _SHORTEST_DEADLINE, _LONGEST_DEADLINE = 5, 24 * 3600
 
@@ -54,6 +49,7 @@ class CreationBody:
     webhook: str
     webhook_events: list[str] | None
     is_webhook_legacy: bool
+    tags: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +78,13 @@ def parse_body(body: Mapping[str, Any], *, needs_version: bool) -> CreationBody:
         if name not in body or (value is None and name not in required):
             continue
         if not isinstance(value, kind):
-            problems.append(InvalidField("invalid_type", name, _wrong_type(word, value)))
+            problems.append(InvalidField("invalid_type", name, wrong_type(word, value)))
         elif name in ("webhook", "webhook_completed"):
             problems += webhook_problems(name, str(value))
         elif name == "webhook_events_filter":
             problems += _filter_problems(list(body[name]))
+        elif name == "tags":
+            problems += tags.problems(list(body[name]))
     if problems:
         raise InputInvalid(problems)
     legacy = not body.get("webhook") and bool(body.get("webhook_completed"))
@@ -97,6 +95,7 @@ def parse_body(body: Mapping[str, Any], *, needs_version: bool) -> CreationBody:
         webhook=body.get("webhook") or body.get("webhook_completed") or "",
         webhook_events=["completed"] if legacy else None if events is None else list(dict.fromkeys(events)),
         is_webhook_legacy=legacy,
+        tags=tags.unique(body.get("tags") or []),
     )
 
 
@@ -162,12 +161,7 @@ def _filter_problems(events: Sequence[Any]) -> Iterator[InvalidField]:
     for index, event in enumerate(events):
         field = f"webhook_events_filter.{index}"
         if not isinstance(event, str):
-            yield InvalidField("invalid_type", field, _wrong_type("string", event))
+            yield InvalidField("invalid_type", field, wrong_type("string", event))
         elif event not in WEBHOOK_EVENTS:
             options = ", ".join(orjson.dumps(option).decode() for option in WEBHOOK_EVENTS)
             yield InvalidField("enum", field, f"{index} must be one of the following: {options}")
-
-
-def _wrong_type(expected: str, value: Any) -> str:
-    given = next((word for kind, word in _JSON_NAMES if isinstance(value, kind)), "null")
-    return f"Invalid type. Expected: {expected}, given: {given}"

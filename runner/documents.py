@@ -42,6 +42,8 @@ def prediction_document(prediction: Prediction) -> dict[str, Any]:
         document["webhook"] = prediction.webhook
         if prediction.webhook_events is not None:
             document["webhook_events_filter"] = prediction.webhook_events
+    if prediction.tags:
+        document["tags"] = prediction.tags
     return document
 
 

@@ -4,7 +4,7 @@ Source: replicate-api.md 2.3, 2.4, 3.4.
 """
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import QuerySet
@@ -34,6 +34,7 @@ class NewPrediction:
     is_webhook_legacy: bool = False
     deadline_seconds: int | None = None
     traceparent: str = ""
+    tags: list[str] = field(default_factory=list)
 
 
 def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: datetime.datetime) -> Prediction:
@@ -60,6 +61,7 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
         hardware=facts.hardware,
         price=current_price(facts.hardware),
         source=new.source,
+        tags=new.tags,
         input=lifecycle.clean_json(shown),
         sealed_secrets=secret_inputs.seal(secrets),
         output=[] if is_streamed else None,
@@ -83,8 +85,8 @@ def create(caller: Caller, facts: VersionFacts, new: NewPrediction) -> Predictio
 
 
 def list_predictions(caller: Caller) -> QuerySet[Prediction]:
-    """All of the caller's account, API's and web's alike."""
-    return Prediction.objects.filter(account_id=caller.account_id)
+    """All of the caller's account, API's and web's alike. Trainings are none of them."""
+    return Prediction.objects.filter(account_id=caller.account_id, kind=Prediction.Kind.PREDICTION)
 
 
 def get_prediction(caller: Caller, prediction_id: str) -> Prediction:

@@ -5,8 +5,7 @@ import datetime
 from celery import shared_task
 from django.core.cache import cache
 
-from runner import builds, event_feed, files, run_counts, webhook_delivery, webhooks
-from runner import builds, files, retention, run_counts, webhook_delivery, webhooks
+from runner import builds, event_feed, files, retention, run_counts, webhook_delivery, webhooks
 
 WORKER_SEEN = "worker-seen"  # a mark in the cache: a worker runs tasks that beat sends
 _SEEN_SECONDS = 30

@@ -4,6 +4,7 @@ Source: replicate-api.md 1.3, 1.6, 1.8.
 """
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 
 from django.utils.dateparse import parse_date, parse_datetime
@@ -51,3 +52,11 @@ def integer(query: Mapping[str, str], name: str, *, default: int, minimum: int, 
             [FieldError(f"?{name}", f"Expected an integer from {minimum} to {maximum}, got {text[:50]}")]
         )
     return int(text)
+
+
+def text(query: Mapping[str, str], name: str, pattern: str, expected: str) -> str:
+    """A text of a form; "" without one. expected: the form in words. Raises ValidationFailed."""
+    value = query.get(name, "").strip()
+    if value and not re.fullmatch(pattern, value):
+        raise ValidationFailed([FieldError(f"?{name}", f"Expected {expected}, got {value[:50]}")])
+    return value

@@ -10,6 +10,7 @@ from marketplace.openapi.event_schemas import EVENT_SCHEMAS
 from marketplace.openapi.operation import Operation
 from marketplace.openapi.operations import OPERATIONS, SEARCH
 from marketplace.openapi.schemas import COUNT, LINK, SCHEMAS, TIME, ref
+from runner.states import Status
 
 _PROBLEMS = {
     "400": "The request is malformed",
@@ -48,6 +49,22 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "in": "query",
         "schema": {"type": "string", "enum": ["web"]},
         "description": "Only those made on the site",
+    },
+    "status": {
+        "in": "query",
+        "schema": {"type": "string", "enum": Status.values},
+        "description": "Extension: only those in this state",
+    },
+    "model": {"in": "query", "schema": _TEXT, "description": "Extension: only those of this model, `owner/name`"},
+    "deployment": {
+        "in": "query",
+        "schema": _TEXT,
+        "description": "Extension: only those made through this deployment, `owner/name`",
+    },
+    "tag": {
+        "in": "query",
+        "schema": {"type": "array", "items": _TEXT},
+        "description": "Extension: only those with this tag; given several times, with all of them",
     },
     "sort_by": {
         "in": "query",

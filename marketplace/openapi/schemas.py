@@ -45,6 +45,7 @@ _VERSION_ID = {
 }
 _EVENTS = array({"type": "string", "enum": ["start", "output", "logs", "completed"]})
 _WEBHOOK = {**LINK, "description": "Where to send the prediction when it changes. Deliveries are signed."}
+_TAGS = {**array({**TEXT, "minLength": 1, "maxLength": 64}), "maxItems": 10}
 _CREATION = {
     "input": {"type": "object", "additionalProperties": True, "description": "What the model takes; see its schema."},
     "webhook": _WEBHOOK,
@@ -53,6 +54,7 @@ _CREATION = {
         "description": "Which changes to tell of; without it `output` and `completed`.",
     },
     "stream": {"type": "boolean", "deprecated": True, "description": "Has no effect: models that can, stream."},
+    "tags": {**_TAGS, "description": "Extension: short texts to find it again by; see the list's `tag`."},
 }
 
 SCHEMAS: dict[str, Any] = {
@@ -75,6 +77,17 @@ SCHEMAS: dict[str, Any] = {
             "github_url": nullable(LINK),
             "avatar_url": nullable(LINK),
         }
+    ),
+    "AccountSettings": record(
+        {
+            "api_data_kept_seconds": nullable({"type": "integer", "description": "null: as the installation says"}),
+            "effective_api_data_kept_seconds": {"type": "integer"},
+        }
+    ),
+    "AccountSettingsChanges": record(
+        {"api_data_kept_seconds": nullable({"type": "integer", "minimum": 60, "maximum": 315_360_000})},
+        optional="api_data_kept_seconds",
+        additionalProperties=False,
     ),
     "Prediction": record(
         {
@@ -102,9 +115,11 @@ SCHEMAS: dict[str, Any] = {
             "deadline": TIME,
             "webhook": LINK,
             "webhook_events_filter": _EVENTS,
+            "tags": {**_TAGS, "description": "Extension: those it was given"},
         },
-        optional="deadline webhook webhook_events_filter",
+        optional="deadline webhook webhook_events_filter tags",
     ),
+    "PredictionChanges": record({"tags": _TAGS}, optional="tags", additionalProperties=False),
     "NewPrediction": record(
         {
             "version": {
@@ -113,11 +128,11 @@ SCHEMAS: dict[str, Any] = {
             },
             **_CREATION,
         },
-        optional="webhook webhook_events_filter stream",
+        optional="webhook webhook_events_filter stream tags",
         additionalProperties=False,
     ),
     "NewOfficialPrediction": record(
-        _CREATION, optional="webhook webhook_events_filter stream", additionalProperties=False
+        _CREATION, optional="webhook webhook_events_filter stream tags", additionalProperties=False
     ),
     "PredictionPage": page_of("Prediction"),
     "Version": record(
