@@ -13,12 +13,14 @@ from runner import api_builds as builds
 from runner import api_events as events
 from runner import api_predictions as predictions
 from runner import api_streams as streams
+from runner.api_deployments import DeploymentDetail, DeploymentList, ReleaseList, Rollback
 from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
 from runner.api_models import ModelList
 from runner.api_prediction_list import PredictionList
 
 MODEL = "models/<str:owner>/<str:name>"
+DEPLOYMENT = "deployments/<str:owner>/<str:name>"
 
 
 async def unknown_path(request: HttpRequest) -> HttpResponse:
@@ -31,6 +33,11 @@ urlpatterns = [
     path("account/settings", resource(AccountSettings)),
     path("collections", resource(catalog.CollectionList)),
     path("collections/<str:slug>", resource(catalog.CollectionDetail)),
+    path("deployments", creates(DeploymentList)),
+    path(f"{DEPLOYMENT}", resource(DeploymentDetail)),
+    path(f"{DEPLOYMENT}/predictions", endpoint(POST=predictions.create_deployment_prediction)),
+    path(f"{DEPLOYMENT}/releases", resource(ReleaseList)),
+    path(f"{DEPLOYMENT}/rollback", creates(Rollback)),
     path("events", endpoint(GET=events.list_events)),
     path("files", creates(FileList)),
     path("files/stream/<str:token>", endpoint(GET=streams.stream_files, OPTIONS=streams.preflight)),

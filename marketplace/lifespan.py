@@ -8,6 +8,7 @@ from accounts import tokens
 from marketplace.lib import wakeups
 from marketplace.lib.asgi_types import Receive, Send
 from models_catalog import lookup
+from runner import deployment_targets
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
 
 
 async def forget_what_changed() -> None:
-    """Drop cached tokens that were revoked, and facts of models that changed, as soon as another process tells."""
+    """Drop cached tokens that were revoked, and what changed of models and deployments, as soon as it is told."""
     while True:
         try:
             async for message in wakeups.listen(wakeups.WEB):
@@ -43,5 +44,10 @@ def _forget(message: dict[str, object]) -> None:
     match message:
         case {"type": "tokens_changed", "digests": list() as digests}:
             tokens.forget(str(digest) for digest in digests)
-        case {"type": "models_changed" | "reconnected"}:
+        case {"type": "models_changed"}:
             lookup.forget_facts()
+        case {"type": "deployments_changed"}:
+            deployment_targets.forget()
+        case {"type": "reconnected"}:
+            lookup.forget_facts()
+            deployment_targets.forget()

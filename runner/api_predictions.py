@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import redis
 import structlog
 from django.core.exceptions import SynchronousOnlyOperation
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 
 from accounts import idempotency
@@ -24,9 +25,11 @@ from accounts.idempotency import Key
 from marketplace.lib import dbthreads, wakeups
 from marketplace.lib.api_errors import parse_object
 from marketplace.lib.endpoints import json_answer
+from marketplace.lib.problems import NotFound
 from models_catalog.lookup import VersionFacts
 from runner import creation_requests, lifecycle, predictions, repeated_creations, streams, tags, version_references
 from runner.creation_requests import CreationBody, Hold
+from runner.deployment_targets import DeploymentTarget
 from runner.documents import created_document, ended_document, prediction_document, prediction_urls
 from runner.groupcommit import GroupCommit
 from runner.models import Prediction
@@ -46,7 +49,9 @@ async def create_prediction(request: HttpRequest) -> HttpResponse:
     arrived = time.monotonic()
     caller = await aauthenticate(request)
     body = _body(request, needs_version=True)
-    return await _create(request, caller, body, arrived, lambda: version_references.resolve(caller, body.version))
+    return await _create(
+        request, caller, body, arrived, lambda: (*version_references.resolve(caller, body.version), None)
+    )
 
 
 async def create_official_prediction(request: HttpRequest, owner: str, name: str) -> HttpResponse:
@@ -55,8 +60,24 @@ async def create_official_prediction(request: HttpRequest, owner: str, name: str
     caller = await aauthenticate(request)
     body = _body(request, needs_version=False)
     return await _create(
-        request, caller, body, arrived, lambda: (version_references.resolve_official(caller, owner, name), True)
+        request, caller, body, arrived, lambda: (version_references.resolve_official(caller, owner, name), True, None)
     )
+
+
+async def create_deployment_prediction(request: HttpRequest, owner: str, name: str) -> HttpResponse:
+    """`POST /v1/deployments/{owner}/{name}/predictions`: what the deployment's serving release runs."""
+    arrived = time.monotonic()
+    caller = await aauthenticate(request)
+    body = _body(request, needs_version=False)
+
+    def resolve() -> tuple[VersionFacts, bool, DeploymentTarget]:
+        facts, target = version_references.resolve_deployment(caller, owner, name)
+        return facts, False, target
+
+    try:
+        return await _create(request, caller, body, arrived, resolve)
+    except IntegrityError as error:  # deleted since it was looked up
+        raise NotFound from error
 
 
 def _body(request: HttpRequest, *, needs_version: bool) -> CreationBody:
@@ -68,9 +89,12 @@ async def _create(
     caller: Caller,
     body: CreationBody,
     arrived: float,
-    resolve: Callable[[], tuple[VersionFacts, bool]],
+    resolve: Callable[[], tuple[VersionFacts, bool, DeploymentTarget | None]],
 ) -> HttpResponse:
-    """Check in the order of replicate-api.md 2.3, write, answer now or at the end."""
+    """Check in the order of replicate-api.md 2.3, write, answer now or at the end.
+
+    resolve: what to run, whether it was called by its official model's name, and the deployment it was called by.
+    """
     headers = request.headers
     hold: Hold | None = None
     key = idempotency.key_of(request, caller)
@@ -79,12 +103,13 @@ async def _create(
 
     def accept() -> Prediction:
         nonlocal hold
-        facts, by_name = resolve()
+        facts, by_name, deployment = resolve()
         deadline = creation_requests.parse_cancel_after(headers.get("Cancel-After", ""))
         hold = creation_requests.preferred_hold(headers.get("Prefer", ""), headers.get("x-stainless-read-timeout", ""))
         new = NewPrediction(
             input=body.input,
             by_name=by_name,
+            deployment=deployment,
             webhook=body.webhook,
             webhook_events=body.webhook_events,
             is_webhook_legacy=body.is_webhook_legacy,

@@ -36,6 +36,8 @@ def prediction_document(prediction: Prediction) -> dict[str, Any]:
         "metrics": prediction.metrics if prediction.is_terminal else {},
         "urls": prediction_urls(prediction),
     }
+    if prediction.deployment_name:
+        document["deployment"] = prediction.deployment_name
     if prediction.deadline:
         document["deadline"] = timestamp(prediction.deadline)
     if prediction.webhook and not prediction.is_webhook_legacy:

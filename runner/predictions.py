@@ -17,6 +17,7 @@ from marketplace.lib.problems import InputInvalid, InvalidField, NotFound
 from models_catalog import schemas
 from models_catalog.lookup import VersionFacts
 from runner import input_files, lifecycle, secret_inputs
+from runner.deployment_targets import DeploymentTarget
 from runner.lifecycle import Outcome
 from runner.models import Prediction
 from runner.states import TERMINAL, FaultClass, Status
@@ -29,6 +30,7 @@ class NewPrediction:
     input: dict[str, Any]
     source: str = Prediction.Source.API
     by_name: bool = False  # an official model called by name: its version stays hidden
+    deployment: DeploymentTarget | None = None  # that it was sent to
     webhook: str = ""
     webhook_events: list[str] | None = None
     is_webhook_legacy: bool = False
@@ -62,6 +64,8 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
         price=current_price(facts.hardware),
         source=new.source,
         tags=new.tags,
+        deployment_id=new.deployment.deployment_id if new.deployment else None,
+        deployment_name=new.deployment.full_name if new.deployment else "",
         input=lifecycle.clean_json(shown),
         sealed_secrets=secret_inputs.seal(secrets),
         output=[] if is_streamed else None,

@@ -1,12 +1,15 @@
-"""Which version a caller means: `<id>`, `owner/name:<id>`, or `owner/name` of an official model.
+"""Which version a caller means: `<id>`, `owner/name:<id>`, `owner/name` of an official model, or a deployment's.
 
 Source: replicate-api.md 2.3.
 """
+
+from dataclasses import replace
 
 from accounts.access import Caller
 from marketplace.lib.problems import NotFound, Problem
 from models_catalog import lookup
 from models_catalog.lookup import VersionFacts
+from runner.deployment_targets import DeploymentTarget, find_target
 
 
 class InvalidVersion(Problem):
@@ -42,3 +45,15 @@ def resolve_official(caller: Caller, owner: str, name: str) -> VersionFacts:
     if facts is None:
         raise NotFound
     return facts
+
+
+def resolve_deployment(caller: Caller, owner: str, name: str) -> tuple[VersionFacts, DeploymentTarget]:
+    """Version and hardware of a deployment's serving release.
+
+    Raises NotFound, DeploymentDisabled, and InvalidVersion where the caller may no longer run the version.
+    """
+    target = find_target(caller, owner, name)
+    facts = lookup.find_facts(caller, target.version_id)
+    if facts is None:
+        raise InvalidVersion
+    return replace(facts, hardware=target.hardware), target

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from marketplace.openapi.deployment_schemas import DEPLOYMENT_SCHEMAS
 from marketplace.openapi.event_schemas import EVENT_SCHEMAS
 from marketplace.openapi.operation import Operation
 from marketplace.openapi.operations import OPERATIONS, SEARCH
@@ -126,7 +127,7 @@ def document() -> dict[str, Any]:
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
         "components": {
-            "schemas": {**SCHEMAS, **EVENT_SCHEMAS},
+            "schemas": {**SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS},
             "headers": _HEADERS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer r8_…`"},

@@ -118,6 +118,19 @@ event: done
 data: {}
 
 """
+DEPLOYMENT_EXAMPLE: dict[str, Any] = {
+    "owner": "nina",
+    "name": "shout-prod",
+    "current_release": {
+        "number": 3,
+        "model": "nina/echo",
+        "version": VERSION_ID,
+        "created_at": "2026-01-02T03:04:05.000000Z",
+        "created_by": {"type": "user", "username": "nina", "name": "Nina", "github_url": None, "avatar_url": None},
+        "configuration": {"hardware": "cpu", "min_instances": 0, "max_instances": 3},
+    },
+    "rollout": {"status": "complete", "serving_release": 3, "error": None},
+}
 
 
 def page_example(*results: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 JSON = "application/json"
 EXTENSION = "Extension:"  # how the description of what goes beyond Replicate begins
 MODEL_PATH = "/models/{owner}/{name}"
+DEPLOYMENT_PATH = "/deployments/{owner}/{name}"
 
 
 @dataclass(frozen=True, slots=True)

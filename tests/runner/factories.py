@@ -3,10 +3,13 @@
 import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from models_catalog.models import Version
 from runner import lifecycle, predictions
 from runner.lifecycle import Outcome
-from runner.models import Prediction
+from runner.models import Host, Instance, Prediction
+from runner.pools import Pool
 from runner.predictions import NewPrediction
 from runner.states import FaultClass, Status
 from tests.accounts.factories import caller_of
@@ -40,3 +43,19 @@ def end(prediction: Prediction, status: str = Status.SUCCEEDED, **outcome: Any) 
     ended = lifecycle.end_many([Outcome(prediction.pk, claim, status, **outcome)])[0]
     assert ended is not None
     return ended
+
+
+def make_instance(pool: Pool, *, host: str = "local", **columns: Any) -> Instance:
+    """A row of an instance of the pool."""
+    found, _ = Host.objects.get_or_create(
+        name=host,
+        defaults={"backend": "process", "cpu_millis": 4000, "memory_bytes": 2**34, "last_seen_at": timezone.now()},
+    )
+    return Instance.objects.create(
+        host=found,
+        version_id=pool.version_id,
+        hardware_id=pool.hardware,
+        deployment_id=pool.deployment_id,
+        is_training=pool.is_training,
+        **columns,
+    )

@@ -4,11 +4,12 @@ Source: replicate-api.md 2.
 """
 
 from marketplace.openapi.operation import Operation
-from marketplace.openapi.operations import account, catalog, events, files, models, predictions
+from marketplace.openapi.operations import account, catalog, deployments, events, files, models, predictions
 
 OPERATIONS: tuple[Operation, ...] = (
     *predictions.OPERATIONS,
     *models.OPERATIONS,
+    *deployments.OPERATIONS,
     *catalog.OPERATIONS,
     *files.OPERATIONS,
     *events.OPERATIONS,
