@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
 
-from billing import prices
-from billing.models import Meter, Price, UsageRecord
-from billing.money import in_words
+from accounts.models import Account
+from billing import prices, spending
+from billing.models import CreditGrant, Meter, Price, UsageRecord
+from billing.money import NANOS_PER_UNIT, in_words
 from marketplace.lib.console import ReadOnlyAdmin, ReasonField
 from marketplace.lib.problems import Conflict
 
@@ -100,6 +101,79 @@ class PriceAdmin(ReadOnlyAdmin):
     def shown_hour(self, price: Price) -> str:
         """In dollars."""
         return in_words(price.rate_nanos * 3_600_000_000 // price.per_units)
+
+
+class NewGrantForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
+    """Credit for an account."""
+
+    username = forms.CharField(
+        max_length=64,
+        label="Account",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Its name. With its first grant an account becomes limited to what was granted to it.",
+    )
+    dollars = forms.DecimalField(
+        max_digits=11,
+        decimal_places=2,
+        label="Dollars",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Below 0 takes credit back.",
+    )
+    reason = ReasonField()
+
+    class Meta:
+        model = CreditGrant
+        fields: ClassVar[list[str]] = []
+
+    def clean_username(self) -> Account:
+        """The account of that name."""
+        account = Account.objects.filter(username__iexact=self.cleaned_data["username"]).first()
+        if account is None:
+            raise forms.ValidationError("There is no account of this name.")
+        return account
+
+    def clean_dollars(self) -> Any:
+        """Something."""
+        if not self.cleaned_data["dollars"]:
+            raise forms.ValidationError("Must not be 0.")
+        return self.cleaned_data["dollars"]
+
+
+@admin.register(CreditGrant)
+class CreditGrantAdmin(ReadOnlyAdmin):
+    """Credit that was granted by hand."""
+
+    list_display: ClassVar = ["created_at", "account", "shown_amount", "created_by", "reason"]
+    list_select_related: ClassVar = ["account", "created_by"]
+    search_fields: ClassVar = ["account__username", "reason"]
+    ordering: ClassVar = ["-id"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A new grant, with a reason."""
+        return bool(request.user.is_staff)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form of a new grant; an old one is only shown."""
+        if obj is None:
+            kwargs["form"] = NewGrantForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Those of the form when adding."""
+        return ["username", "dollars", "reason"] if obj is None else super().get_fields(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: CreditGrant, form: Any, change: bool) -> None:
+        """Through the verb, which writes the audit entry too."""
+        data: dict[str, Any] = form.cleaned_data
+        actor: Any = request.user
+        amount = int(data["dollars"] * NANOS_PER_UNIT)
+        saved = spending.grant(actor, data["username"], amount_nanos=amount, reason=data["reason"])
+        obj.pk, obj.account, obj.created_at = saved.pk, saved.account, saved.created_at
+
+    @display(description="Amount", ordering="amount_nanos")
+    def shown_amount(self, grant: CreditGrant) -> str:
+        """In dollars."""
+        return in_words(grant.amount_nanos)
 
 
 @admin.register(UsageRecord)

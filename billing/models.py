@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from accounts.models import Account
+from accounts.models import Account, User
 
 
 class Meter(models.TextChoices):
@@ -35,6 +35,24 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku} from {self.effective_from:%Y-%m-%d}"
+
+
+class CreditGrant(models.Model):
+    """Credit that an operator gave (or, below 0, took back). The database refuses to change or delete rows."""
+
+    account = models.ForeignKey(Account, models.PROTECT)
+    amount_nanos = models.BigIntegerField()
+    reason = models.TextField()
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, db_constraint=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~models.Q(amount_nanos=0), name="credit_grant_is_not_nothing"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.created_at:%Y-%m-%d}"
 
 
 class UsageRecord(models.Model):

@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from accounts import tokens
+from billing import spending
 from marketplace.lib import wakeups
 from marketplace.lib.asgi_types import Receive, Send
 from models_catalog import lookup
@@ -30,7 +31,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
 
 
 async def forget_what_changed() -> None:
-    """Drop cached tokens that were revoked, and what changed of models and deployments, as soon as it is told."""
+    """Drop what another process says has changed: revoked tokens, accounts' credit, models and deployments."""
     while True:
         try:
             async for message in wakeups.listen(wakeups.WEB):
@@ -44,10 +45,13 @@ def _forget(message: dict[str, object]) -> None:
     match message:
         case {"type": "tokens_changed", "digests": list() as digests}:
             tokens.forget(str(digest) for digest in digests)
+        case {"type": "credit_changed", "account_id": int() as account_id}:
+            spending.forget(account_id)
         case {"type": "models_changed"}:
             lookup.forget_facts()
         case {"type": "deployments_changed"}:
             deployment_targets.forget()
         case {"type": "reconnected"}:
+            spending.forget()
             lookup.forget_facts()
             deployment_targets.forget()

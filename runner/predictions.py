@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.access import Caller
+from billing import spending
 from billing.prices import current_price
 from marketplace.lib import wakeups
 from marketplace.lib.ids import new_id, new_stream_token
@@ -42,12 +43,13 @@ class NewPrediction:
 def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: datetime.datetime) -> Prediction:
     """A row that may be inserted: input valid, secrets sealed, price pinned.
 
-    Raises InputInvalid with every violation; PriceMissing.
+    Raises InputInvalid with every violation; InsufficientCredit; PriceMissing.
     """
     wrong = schemas.validator_for(facts.version_id, facts.schema).problems(new.input)
     invalid = [InvalidField(one.type, one.field, one.description) for one in wrong]
     if invalid := invalid or input_files.unreadable_inputs(caller, new.input):
         raise InputInvalid(invalid)
+    spending.ensure_may_spend(caller.account_id)
     shown = schemas.redact(facts.schema, new.input)
     secrets = {name: value for name, value in new.input.items() if shown[name] != value}
     is_streamed = schemas.is_iterator(facts.schema)

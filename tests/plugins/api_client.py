@@ -86,10 +86,11 @@ def quick_clean_up() -> Iterator[None]:
 def committed(transactional_db: None) -> None:
     """What the test writes is committed, for other threads to see, and gone after it. Caches start empty."""
     from accounts import tokens
-    from billing import prices
+    from billing import prices, spending
     from models_catalog import lookup
 
     prices.forget()
+    spending.forget()
     lookup.forget_facts()
     tokens.forget(list(tokens._cache))
 
