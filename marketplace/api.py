@@ -5,7 +5,7 @@ from django.urls import path, re_path
 
 from accounts.api import AccountSettings, CurrentAccount, WebhookSecret
 from accounts.idempotency import creates
-from marketplace.lib.endpoints import endpoint, resource
+from marketplace.lib.endpoints import CREATES, POLLS, endpoint, rated, resource
 from marketplace.lib.problems import NotFound, problem_response
 from marketplace.pages.api_reference import openapi_document
 from models_catalog import api as catalog
@@ -40,26 +40,26 @@ urlpatterns = [
     path(f"{DEPLOYMENT}/rollback", creates(Rollback)),
     path("events", endpoint(GET=events.list_events)),
     path("files", creates(FileList)),
-    path("files/stream/<str:token>", endpoint(GET=streams.stream_files, OPTIONS=streams.preflight)),
+    path("files/stream/<str:token>", endpoint(GET=streams.stream_files, OPTIONS=streams.preflight, rates=None)),
     path("files/<str:file_id>", resource(FileDetail)),
-    path("files/<str:file_id>/download", endpoint(GET=download)),
+    path("files/<str:file_id>/download", endpoint(GET=download, rates=None)),
     path("hardware", resource(HardwareList)),
     path("models", creates(ModelList)),
     path(f"{MODEL}", resource(catalog.ModelDetail)),
     path(f"{MODEL}/examples", resource(catalog.ModelExamples)),
-    path(f"{MODEL}/predictions", endpoint(POST=predictions.create_official_prediction)),
+    path(f"{MODEL}/predictions", endpoint(POST=predictions.create_official_prediction, rates=CREATES)),
     path(f"{MODEL}/readme", resource(catalog.ModelReadme)),
     path(f"{MODEL}/versions", creates(builds.VersionList)),
     path(f"{MODEL}/versions/<str:version_id>", resource(catalog.VersionDetail)),
     path(f"{MODEL}/versions/<str:version_id>/build", resource(builds.VersionBuild)),
-    path("openapi.json", endpoint(GET=openapi_document)),
-    path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction)),
+    path("openapi.json", endpoint(GET=openapi_document, rates=None)),
+    path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction, rates=CREATES)),
     path(
         "predictions/<str:prediction_id>",
-        endpoint(GET=predictions.read_prediction, PATCH=predictions.change_prediction),
+        endpoint(GET=predictions.read_prediction, PATCH=predictions.change_prediction, rates=POLLS),
     ),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
-    path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight)),
+    path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight, rates=None)),
     path("webhooks/default/secret", resource(WebhookSecret)),
-    re_path("", unknown_path),
+    re_path("", rated(unknown_path, {})),
 ]

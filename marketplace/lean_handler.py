@@ -29,6 +29,8 @@ class LeanHandler(ASGIHandler):
         chain = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined]
         for name in reversed(settings.API_MIDDLEWARE):
             middleware = import_string(name)(chain)
+            if hasattr(middleware, "process_view"):
+                self._view_middleware.insert(0, middleware.process_view)
             if hasattr(middleware, "process_exception"):
                 self._exception_middleware.append(self.adapt_method_mode(False, middleware.process_exception))
             chain = convert_exception_to_response(middleware)

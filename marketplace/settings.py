@@ -155,7 +155,10 @@ MIDDLEWARE = [
     "marketplace.page_errors.ProblemPages",
 ]
 # The API authenticates by token: no session, no CSRF, no message. Each layer costs a thread switch under ASGI.
-API_MIDDLEWARE: list[str] = ["marketplace.lib.api_errors.problems_middleware"]
+API_MIDDLEWARE: list[str] = [
+    "marketplace.throttling.ThrottleMiddleware",
+    "marketplace.lib.api_errors.problems_middleware",
+]
 ROOT_URLCONF = "marketplace.urls"
 ASGI_APPLICATION = "marketplace.asgi.application"
 APPEND_SLASH = False
@@ -243,6 +246,14 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "marketplace.lib.api_errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
+# Requests a minute of one token; as many may come in one burst.  replicate-api.md 1.9
+RATE_LIMIT_CREATE_PER_MINUTE: int = env.int("RATE_LIMIT_CREATE_PER_MINUTE", default=600)
+RATE_LIMIT_POLL_PER_MINUTE: int = env.int("RATE_LIMIT_POLL_PER_MINUTE", default=60_000)
+RATE_LIMIT_OTHER_PER_MINUTE: int = env.int("RATE_LIMIT_OTHER_PER_MINUTE", default=3000)
+RATE_LIMIT_LOW_CREDIT_PER_MINUTE: int = env.int("RATE_LIMIT_LOW_CREDIT_PER_MINUTE", default=6)  # of an account
+for _name in ("CREATE", "POLL", "OTHER", "LOW_CREDIT"):
+    if vars()[f"RATE_LIMIT_{_name}_PER_MINUTE"] < 1:
+        raise ImproperlyConfigured(f"RATE_LIMIT_{_name}_PER_MINUTE: expected 1 or more")
 TOKEN_CACHE_SECONDS: float = env.float("TOKEN_CACHE_SECONDS", default=5.0)
 
 # --- Publishing ---------------------------------------------------------------------------------------------------

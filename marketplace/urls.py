@@ -17,7 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/live", admin.site.admin_view(console.live), name="console_live"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
-    path("files/<str:file_id>/<str:signature>/<str:name>", endpoint(GET=output), name="output_file"),
+    path("files/<str:file_id>/<str:signature>/<str:name>", endpoint(GET=output, rates=None), name="output_file"),
     path("health", health, name="health"),
     path("docs/api", api_reference.api_reference, name="api_reference"),
     path("v1/", include("marketplace.api")),

@@ -7,6 +7,8 @@ Source: replicate-api.md 1.1, 1.4.
 
 import json
 from collections.abc import Callable, Coroutine, Mapping
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -20,8 +22,39 @@ Handler = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 Around = Callable[[HttpRequest, Callable[[], HttpResponseBase]], HttpResponseBase]
 
 
-def endpoint(**handlers: Handler) -> Handler:
-    """The view of one path, with a handler for each method. HEAD is served by GET, OPTIONS names the methods."""
+class RateClass(StrEnum):
+    """Calls that are counted together.  Source: replicate-api.md 1.9."""
+
+    CREATE = "create"  # of predictions, trainings, batches
+    POLL = "poll"  # reading one of these
+    OTHER = "other"
+
+
+Rates = Mapping[str, RateClass]
+CREATES: Rates = {"POST": RateClass.CREATE}
+POLLS: Rates = {"GET": RateClass.POLL}
+
+
+def rated(view: Handler, rates: Rates | None) -> Handler:
+    """Say how often a view may be called, by method; those not named are OTHER. None: it needs no token."""
+    setattr(view, _RATES, rates)
+    return view
+
+
+def rates_of(view: Any) -> Rates | None:
+    """What `rated` said of a view; None where it said nothing."""
+    rates: Rates | None = getattr(view, _RATES, None)
+    return rates
+
+
+_RATES = "modelyard_rates"
+
+
+def endpoint(*, rates: Rates | None = MappingProxyType({}), **handlers: Handler) -> Handler:
+    """The view of one path, with a handler for each method. HEAD is served by GET, OPTIONS names the methods.
+
+    rates: as `rated` takes them.
+    """
     allowed = [*dict.fromkeys([*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"])]
 
     async def view(request: HttpRequest, **members: Any) -> HttpResponseBase:
@@ -36,13 +69,16 @@ def endpoint(**handlers: Handler) -> Handler:
         except Problem as problem:
             return problem_response(problem)
 
-    return view
+    return rated(view, rates)
 
 
-def resource(view_class: type[APIView], *, around: Around | None = None) -> Handler:
+def resource(
+    view_class: type[APIView], *, around: Around | None = None, rates: Rates = MappingProxyType({})
+) -> Handler:
     """A DRF view as the endpoint of a path, or as one handler of `endpoint`.
 
-    around: called as `around(request, answer)` in the view's thread; answers itself or by `answer()`.
+    around: called as `around(request, answer)` in the view's thread; answers itself or by `answer()`. rates: as `rated`
+    takes them.
     """
     sync_view = view_class.as_view()
     allowed = [name.upper() for name in view_class.http_method_names if hasattr(view_class, name) and name != "options"]
@@ -62,7 +98,7 @@ def resource(view_class: type[APIView], *, around: Around | None = None) -> Hand
             return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
         return await dbthreads.run(answered, request, members)
 
-    return view
+    return rated(view, rates)
 
 
 def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:

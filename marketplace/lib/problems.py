@@ -150,6 +150,21 @@ class InputInvalid(Problem):
         return {**super().body(), "invalid_fields": fields}
 
 
+class Throttled(Problem):
+    """Too many requests. why: a sentence between the two that all have.  Source: replicate-api.md 1.9."""
+
+    status = 429
+
+    def __init__(self, retry_after_seconds: int, why: str = "") -> None:
+        sentences = ["Request was throttled.", why, f"Your rate limit resets in ~{retry_after_seconds}s."]
+        super().__init__(" ".join(filter(None, sentences)))
+        self.retry_after_seconds = retry_after_seconds
+        self.headers = {"Retry-After": str(retry_after_seconds)}
+
+    def body(self) -> dict[str, Any]:
+        return {**super().body(), "retry_after": self.retry_after_seconds}
+
+
 def problem_response(problem: Problem) -> HttpResponse:
     """The problem as an HTTP response, for views that are not DRF's."""
     response = HttpResponse(orjson.dumps(problem.body()), status=problem.status, content_type=CONTENT_TYPE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.load import Call
-from tests.plugins.live_site import LiveSite
+from tests.plugins.live_site import HIGH_LIMITS, LiveSite
 
 _SESSION = """
 from django.test import Client
@@ -42,6 +42,6 @@ class BenchSite:
 @contextmanager
 def serving() -> Iterator[BenchSite]:
     """As long as the block runs."""
-    with LiveSite.started(EGRESS_ALLOW_PRIVATE="0") as live:
+    with LiveSite.started(EGRESS_ALLOW_PRIVATE="0", **HIGH_LIMITS) as live:
         cookie = f"sessionid={live.run_python(_SESSION).strip().splitlines()[-1]}"
         yield BenchSite(live, cookie)

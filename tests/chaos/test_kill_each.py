@@ -15,7 +15,7 @@ import pytest
 from tests.chaos.clients import CHUNKS, Clients, Told
 from tests.chaos.inspection import instance_pids, kill, query
 from tests.chaos.receiver import Receiver, receiving
-from tests.plugins.live_site import LiveSite
+from tests.plugins.live_site import HIGH_LIMITS, LiveSite
 
 pytestmark = pytest.mark.chaos
 Row = dict[str, Any]
@@ -31,7 +31,7 @@ _ENDED = ("succeeded", "failed", "canceled", "aborted")
 @pytest.fixture(scope="module")
 def site() -> Iterator[LiveSite]:
     """A site of its own: it suffers."""
-    with LiveSite.started(IDLE_STOP_SECONDS="2") as site:
+    with LiveSite.started(IDLE_STOP_SECONDS="2", **HIGH_LIMITS) as site:
         for model in _MODELS:
             site.publish(model)
         yield site
