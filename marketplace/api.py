@@ -35,7 +35,7 @@ urlpatterns = [
     path("collections/<str:slug>", resource(catalog.CollectionDetail)),
     path("deployments", creates(DeploymentList)),
     path(f"{DEPLOYMENT}", resource(DeploymentDetail)),
-    path(f"{DEPLOYMENT}/predictions", endpoint(POST=predictions.create_deployment_prediction)),
+    path(f"{DEPLOYMENT}/predictions", endpoint(POST=predictions.create_deployment_prediction, rates=CREATES)),
     path(f"{DEPLOYMENT}/releases", resource(ReleaseList)),
     path(f"{DEPLOYMENT}/rollback", creates(Rollback)),
     path("events", endpoint(GET=events.list_events)),
