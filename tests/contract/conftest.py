@@ -19,6 +19,24 @@ def echo(live_site: LiveSite) -> str:
 
 
 @pytest.fixture(scope="session")
+def waiting(live_site: LiveSite) -> str:
+    """The same on hardware that no host has: what is asked of it stays in the queue."""
+    return f"nina/waiting:{live_site.publish('echo', 'waiting', hardware='gpu-h100')}"
+
+
+@pytest.fixture(scope="session")
+def keyed(live_site: LiveSite) -> str:
+    """Takes a secret, and gives it away in its log."""
+    return f"nina/keyed:{live_site.publish('keyed')}"
+
+
+@pytest.fixture(scope="session")
+def ludo(live_site: LiveSite) -> str:
+    """The token of somebody else, who owns nothing."""
+    return live_site.new_account("ludo")
+
+
+@pytest.fixture(scope="session")
 def official_echo(live_site: LiveSite) -> str:
     """The same, to be called by name."""
     live_site.publish("echo", "official-echo", is_official=True)
