@@ -117,7 +117,8 @@ async def _create(
             traceparent=headers.get("traceparent", "")[:55],
             tags=body.tags,
         )
-        return predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))
+        with creation_requests.answered_with(hold):
+            return predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))
 
     try:
         # Most often all that it needs is remembered from seconds ago: a switch of threads would cost more than this.

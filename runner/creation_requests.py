@@ -4,6 +4,7 @@ Every violation of a body is reported, in the words that API clients know.
 Source: replicate-api.md 1.8.2, 2.3, 3.4, 3.5.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,24 @@ def parse_body(body: Mapping[str, Any], *, needs_version: bool) -> CreationBody:
     """
     required = ["version", "input"] if needs_version else ["input"]
     known = _MEMBERS if needs_version else {name: kind for name, kind in _MEMBERS.items() if name != "version"}
+    if problems := member_problems(body, known, required):
+        raise InputInvalid(problems)
+    legacy = not body.get("webhook") and bool(body.get("webhook_completed"))
+    events = body.get("webhook_events_filter")
+    return CreationBody(
+        input=body["input"],
+        version=body["version"] if needs_version else "",
+        webhook=body.get("webhook") or body.get("webhook_completed") or "",
+        webhook_events=["completed"] if legacy else None if events is None else list(dict.fromkeys(events)),
+        is_webhook_legacy=legacy,
+        tags=tags.unique(body.get("tags") or []),
+    )
+
+
+def member_problems(
+    body: Mapping[str, Any], known: Mapping[str, tuple[type, str]], required: Sequence[str]
+) -> list[InvalidField]:
+    """What is wrong with a body's members, whatever creates with it. known: their types, and these types' names."""
     problems = [InvalidField("required", "", f"{name} is required") for name in required if name not in body]
     problems += [
         InvalidField("additional_property_not_allowed", "", f"Additional property {name} is not allowed")
@@ -85,18 +104,7 @@ def parse_body(body: Mapping[str, Any], *, needs_version: bool) -> CreationBody:
             problems += _filter_problems(list(body[name]))
         elif name == "tags":
             problems += tags.problems(list(body[name]))
-    if problems:
-        raise InputInvalid(problems)
-    legacy = not body.get("webhook") and bool(body.get("webhook_completed"))
-    events = body.get("webhook_events_filter")
-    return CreationBody(
-        input=body["input"],
-        version=body["version"] if needs_version else "",
-        webhook=body.get("webhook") or body.get("webhook_completed") or "",
-        webhook_events=["completed"] if legacy else None if events is None else list(dict.fromkeys(events)),
-        is_webhook_legacy=legacy,
-        tags=tags.unique(body.get("tags") or []),
-    )
+    return problems
 
 
 def webhook_problems(field: str, url: str) -> Iterator[InvalidField]:
@@ -140,6 +148,17 @@ def _client_patience(read_timeout: str) -> float:
     if not re.fullmatch(r"\d{1,9}(\.\d+)?", read_timeout.strip()):
         return LONGEST_HOLD_SECONDS
     return max(0.0, float(read_timeout) - _READ_TIMEOUT_MARGIN)
+
+
+@contextlib.contextmanager
+def answered_with(hold: Hold | None) -> Iterator[None]:
+    """Problems from here on say which preference was honoured, as successes do.  Source: replicate-api.md 1.10."""
+    try:
+        yield
+    except Problem as problem:
+        if hold:
+            problem.headers = {**problem.headers, "Preference-Applied": hold.applied}
+        raise
 
 
 def parse_cancel_after(header: str) -> int | None:

@@ -142,6 +142,16 @@ def test_preferences_that_make_no_sense_are_ignored(api, version, preference):
     assert "preference-applied" not in answer.headers
 
 
+def test_a_refused_input_says_too_which_preference_was_honoured(api, version):
+    refused = {
+        name: api.post("/v1/predictions", body_for(version, input={}), headers=headers)
+        for name, headers in {"waiting": {"Prefer": "wait=3"}, "not": {}}.items()
+    }
+    assert [answer.status_code for answer in refused.values()] == [422, 422]
+    assert refused["waiting"].headers["preference-applied"] == "wait=3"
+    assert "preference-applied" not in refused["not"].headers
+
+
 @pytest.mark.parametrize(("header", "seconds"), [("30", 30), ("30s", 30), ("1m30s", 90), ("2h", 7200)])
 def test_a_deadline_counts_from_the_creation(api, version, header, seconds):
     document = api.post("/v1/predictions", body_for(version), headers={"Cancel-After": header}).json()
