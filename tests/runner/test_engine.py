@@ -4,151 +4,20 @@ Each test has an engine of its own; "the runner died" means that its tasks are d
 """
 
 import asyncio
-import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from pytest_django.fixtures import Settings
 
-from billing.models import UsageRecord
 from marketplace.lib import dbthreads
 from models_catalog.models import Version
-from runner import predictions, streams
-from runner.backends.base import Handle
-from runner.backends.process import ProcessBackend
-from runner.engine.loop import Engine
-from runner.events import Event
-from runner.models import Instance, Prediction, WebhookDelivery
-from tests.models_catalog.factories import VersionFactory
-from tests.runner.factories import make_prediction
+from runner import predictions
+from runner.models import Instance, WebhookDelivery
+from tests.runner.engines import ask, charged_us, row, running_handle, watch
 
 pytestmark = [pytest.mark.django_db(transaction=True, serialized_rollback=True), pytest.mark.slow]
-COG_MODELS = Path(__file__).parents[1] / "cog_models"
-GENERATOR = Path(__file__).parents[2] / "runner" / "build_tools" / "schema_generator.py"
-_documents: dict[str, dict[str, Any]] = {}
-
-
-def document_of(model: str) -> dict[str, Any]:
-    """The model's generated schema, once per session."""
-    if model not in _documents:
-        with tempfile.NamedTemporaryFile() as out:
-            command = [sys.executable, str(GENERATOR), str(COG_MODELS / model), "--out", out.name]
-            subprocess.run(command, check=True, env={"PATH": f"{Path(sys.prefix) / 'bin'}:/usr/bin:/bin"})
-            _documents[model] = json.loads(Path(out.name).read_text())
-    return _documents[model]
-
-
-@pytest.fixture
-def make_version(settings: Settings) -> Callable[..., Version]:
-    """A version of a model in tests/cog_models, its environment this Python's own."""
-
-    def make(model: str, **columns: Any) -> Version:
-        document = document_of(model)
-        version: Version = VersionFactory.create(
-            openapi_schema=document["schema"],
-            max_concurrency=document["max_concurrency"] or 1,
-            config={"predict": "predict.py:Runner"},
-            model__hardware="cpu-small",
-            **columns,
-        )
-        folder = settings.ENVIRONMENTS_DIR / version.pk
-        shutil.copytree(COG_MODELS / model, folder / "source")
-        (folder / "source" / ".cog").mkdir(exist_ok=True)
-        (folder / "source" / ".cog" / "openapi_schema.json").write_text(json.dumps(document["schema"]))
-        (folder / "venv").symlink_to(sys.prefix)
-        return version
-
-    return make
-
-
-class Runner:
-    """One runner process's worth of engine, which may die."""
-
-    def __init__(self, folder: Path) -> None:
-        self.backend = ProcessBackend(folder, sandboxed=False)
-        self.engine = Engine(self.backend)
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> "Runner":
-        self._task = asyncio.create_task(self.engine.run())
-        async with asyncio.timeout(20):
-            while not hasattr(self.engine, "host") or self.engine.callbacks.is_adopting:
-                await asyncio.sleep(0.02)
-        return self
-
-    async def die(self) -> None:
-        """Drop everything where it stands. (Only the listener's port would a dead process free by itself.)"""
-        tasks = [task for task in [*self.engine._tasks, self._task] if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.engine.callbacks.close()
-        for instance in self.engine.instances.values():
-            if instance.coglet:
-                await instance.coglet.close()
-
-
-@pytest_asyncio.fixture
-async def runners(settings: Settings, tmp_path: Path) -> AsyncIterator[Callable[[], Awaitable[Runner]]]:
-    """Start a runner; the next one finds what the one before left."""
-    folder = Path(tempfile.mkdtemp(prefix="my-", dir="/tmp"))
-    settings.VAR_DIR, settings.ENVIRONMENTS_DIR = tmp_path, tmp_path / "environments"
-    settings.CANCEL_GRACE_SECONDS = 2
-    started: list[Runner] = []
-
-    async def start() -> Runner:
-        runner = Runner(folder)
-        started.append(runner)
-        return await runner.start()
-
-    yield start
-    for runner in started:
-        await runner.die()
-    for handle in await ProcessBackend(folder, sandboxed=False).list_running():
-        await ProcessBackend(folder, sandboxed=False).stop(handle, grace_seconds=0)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def ask(version: Version, **given: Any) -> Prediction:
-    """Queue a prediction as its owner would."""
-    return make_prediction(version, input=given.pop("input", {}), **given)
-
-
-async def watch(
-    prediction: Prediction, *, until: Callable[[Event], bool] = lambda event: event.kind == "done"
-) -> list[Event]:
-    """The events up to the one asked for."""
-    seen: list[Event] = []
-    async with asyncio.timeout(40):
-        async for event in streams.follow(prediction.pk):
-            if event:
-                seen.append(event)
-                if until(event):
-                    break
-    return seen
-
-
-async def row(prediction: Prediction) -> Prediction:
-    return await dbthreads.run(Prediction.objects.get, pk=prediction.pk)
-
-
-async def charged_us(prediction: Prediction) -> list[int]:
-    """Quantities of its usage records."""
-    records = UsageRecord.objects.filter(subject=f"prediction/{prediction.pk}").values_list("quantity", flat=True)
-    return await dbthreads.run(lambda: list(records))
-
-
-async def running_handle(runner: Runner) -> Handle:
-    return (await runner.backend.list_running())[0]
 
 
 async def test_a_prediction_runs_and_is_billed_its_processing_time(make_version: Any, runners: Any) -> None:
