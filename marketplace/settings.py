@@ -261,6 +261,7 @@ TOKEN_CACHE_SECONDS: float = env.float("TOKEN_CACHE_SECONDS", default=5.0)
 ARCHIVE_MAX_BYTES: int = env.int("ARCHIVE_MAX_BYTES", default=200_000_000)
 BUILD_TIMEOUT_SECONDS: int = env.int("BUILD_TIMEOUT_SECONDS", default=1800)  # of each of its steps
 ENVIRONMENTS_DIR = VAR_DIR / "environments"  # one folder per version: its virtual environment and source
+WEIGHTS_DIR = VAR_DIR / "weights"  # one folder per trained version
 # Downloaded packages, shared by all environments: on the same file system, they are linked and take no extra room.
 UV_CACHE_DIR = Path(env.str("UV_CACHE_DIR", default=str(VAR_DIR / "uv-cache")))
 
@@ -279,6 +280,7 @@ if SANDBOX not in {"auto", "require", "off"}:
 SETUP_TIMEOUT_SECONDS: int = env.int("SETUP_TIMEOUT_SECONDS", default=600)
 IDLE_STOP_SECONDS: int = env.int("IDLE_STOP_SECONDS", default=300)
 PREDICTION_TIMEOUT_SECONDS: int = env.int("PREDICTION_TIMEOUT_SECONDS", default=1800)
+TRAINING_TIMEOUT_SECONDS: int = env.int("TRAINING_TIMEOUT_SECONDS", default=0)  # 0: as long as it takes
 QUEUE_TIMEOUT_SECONDS: int = env.int("QUEUE_TIMEOUT_SECONDS", default=3600)
 CANCEL_GRACE_SECONDS: int = env.int("CANCEL_GRACE_SECONDS", default=10)
 MAX_LOG_CHARACTERS: int = env.int("MAX_LOG_CHARACTERS", default=1_000_000)

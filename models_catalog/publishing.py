@@ -182,6 +182,38 @@ def accept_build(
     return True
 
 
+def trained_version_id(training_id: str) -> str:
+    """The id of the version that a training makes, known before it is there."""
+    return hashlib.sha256(f"training:{training_id}".encode()).hexdigest()
+
+
+def accept_trained(
+    training_id: str, *, model: Model, trainer: Version, weights: str, created_by_id: int | None
+) -> Version:
+    """The version that a training made: the trainer's code with weights of its own, for the model's owner alone.
+
+    Its base is the version whose archive it runs, so bases have no base. It is never its model's latest. Repeated for
+    the same training it returns the version that is there. weights: what `setup` gets, "" for none.
+    """
+    version, _ = Version.objects.get_or_create(
+        pk=trained_version_id(training_id),
+        defaults={
+            "model": model,
+            "status": Version.Status.READY,
+            "created_by_id": created_by_id,
+            "cog_version": trainer.cog_version,
+            "config": trainer.config,
+            "openapi_schema": trainer.openapi_schema,
+            "max_concurrency": trainer.max_concurrency,
+            "is_private": True,
+            "weights": weights,
+            "base": trainer.base or trainer,
+            "training_id": training_id,
+        },
+    )
+    return version
+
+
 def reject_build(version_id: str) -> bool:
     """The build failed: the version stays, with its log, and the same archive may be submitted again."""
     submitted = Version.objects.filter(pk=version_id, status=Version.Status.SUBMITTED)

@@ -16,6 +16,7 @@ import redis
 import structlog
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts import idempotency
@@ -225,17 +226,18 @@ async def change_prediction(request: HttpRequest, prediction_id: str) -> HttpRes
 
 async def cancel_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:
     """`POST /v1/predictions/{id}/cancel`: answers with the prediction ended, whichever way it ended first."""
-    return json_answer(prediction_document(await cancel(await aauthenticate(request), prediction_id)))
+    runs = predictions.list_predictions(await aauthenticate(request))
+    return json_answer(prediction_document(await cancel(runs, prediction_id)))
 
 
-async def cancel(caller: Caller, prediction_id: str) -> Prediction:
-    """End it with all the progress that the runner has; one that has ended stays as it is. Raises NotFound."""
-    prediction = await dbthreads.run(predictions.request_cancel, caller, prediction_id)
-    if not prediction.is_terminal:
-        if not (prediction.status == Status.PROCESSING and await _stopped_by_runner(prediction_id)):
-            await cancel_now(prediction_id)
-        prediction = await dbthreads.run(predictions.get_prediction, caller, prediction_id)
-    return prediction
+async def cancel(runs: QuerySet[Prediction], run_id: str) -> Prediction:
+    """End one of them with all the progress that the runner has; one that has ended stays as it is. Raises NotFound."""
+    run = await dbthreads.run(predictions.request_cancel, runs, run_id)
+    if not run.is_terminal:
+        if not (run.status == Status.PROCESSING and await _stopped_by_runner(run_id)):
+            await cancel_now(run_id)
+        run = await dbthreads.run(predictions.one_of, runs, run_id)
+    return run
 
 
 async def _stopped_by_runner(prediction_id: str) -> bool:

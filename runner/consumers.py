@@ -122,7 +122,7 @@ def _may_watch(user: object, prediction_id: str) -> bool:
     if not isinstance(user, User) or not user.is_authenticated:
         return False
     try:
-        predictions.get_prediction(caller_for_user(user), prediction_id)
+        predictions.get_run(caller_for_user(user), prediction_id)
     except (NotFound, Account.DoesNotExist):
         return False
     return True

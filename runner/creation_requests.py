@@ -107,6 +107,15 @@ def member_problems(
     return problems
 
 
+def parse_training_body(body: Mapping[str, Any]) -> CreationBody:
+    """The body of a request to train, apart from its destination. Members that nobody knows are ignored.
+
+    Raises InputInvalid with all violations.  Source: replicate-api.md 2.10.
+    """
+    known = {name: value for name, value in body.items() if name in _MEMBERS and name not in ("version", "stream")}
+    return parse_body(known, needs_version=False)
+
+
 def webhook_problems(field: str, url: str) -> Iterator[InvalidField]:
     """What can be said of a webhook's address before it is used; where its name leads is checked at each delivery."""
     try:

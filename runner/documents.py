@@ -1,6 +1,6 @@
-"""The prediction as the world sees it: one document for API, webhooks, examples and pages.
+"""Predictions and trainings as the world sees them: one document each for API, webhooks, examples and pages.
 
-Source: replicate-api.md 2.2.
+Source: replicate-api.md 2.2, 2.10.
 """
 
 import datetime
@@ -12,6 +12,11 @@ from marketplace.lib.timestamps import timestamp
 from runner.models import Prediction
 from runner.states import Status
 from runner.streams import Ended
+
+
+def document_of(run: Prediction) -> dict[str, Any]:
+    """The document of its kind."""
+    return training_document(run) if run.is_training else prediction_document(run)
 
 
 def prediction_document(prediction: Prediction) -> dict[str, Any]:
@@ -49,13 +54,23 @@ def prediction_document(prediction: Prediction) -> dict[str, Any]:
     return document
 
 
+def training_document(training: Prediction) -> dict[str, Any]:
+    """As a prediction, without what only predictions have. `output` is null until it succeeded."""
+    document = prediction_document(training)
+    del document["data_removed"]
+    document.pop("deadline", None)
+    if training.status != Status.SUCCEEDED:
+        document["output"] = None
+    return document
+
+
 def created_document(prediction: Prediction) -> dict[str, Any]:
     """The answer to a creation that was not waited for: always `starting`, whatever happened since.
 
     Source: replicate-api.md 2.3, 3.5.
     """
     return {
-        **prediction_document(prediction),
+        **document_of(prediction),
         "status": str(Status.STARTING),
         "output": [] if prediction.is_streamed else None,
         "logs": "",
@@ -85,7 +100,8 @@ def _moment(text: str | None) -> datetime.datetime | None:
 
 def prediction_urls(prediction: Prediction) -> dict[str, str]:
     """`get`, `cancel`, `web`, and `stream` for iterators. Absent members are left out."""
-    api = f"{settings.PUBLIC_URL}/v1/predictions/{prediction.pk}"
+    kind = "trainings" if prediction.is_training else "predictions"
+    api = f"{settings.PUBLIC_URL}/v1/{kind}/{prediction.pk}"
     urls = {"get": api, "cancel": f"{api}/cancel", "web": f"{settings.PUBLIC_URL}/p/{prediction.pk}"}
     if prediction.stream_token and not prediction.data_removed:
         urls["stream"] = f"{settings.PUBLIC_URL}{stream_path(prediction)}"

@@ -165,14 +165,17 @@ class ReadyEnvironment:
     env: Mapping[str, str]
 
 
-def ensure_environment(version: Version) -> ReadyEnvironment:
+def ensure_environment(version: Version, *, to_train: bool = False) -> ReadyEnvironment:
     """The environment of a version that can run, made again from its archive if this host lacks it.
 
-    Reads no rows. Takes seconds to minutes then; two callers at once make it once. Raises EnvironmentUnavailable.
+    A trained version has its base's. to_train: for an instance that trains instead of predicting. Reads no rows where
+    the version came with its base. Takes seconds to minutes then; two callers at once make it once.
+    Raises EnvironmentUnavailable.
     """
-    environment = find(version.pk) or _make_again(version)
+    code = version.base or version
+    environment = find(code.pk) or _make_again(code)
     variables = {str(name): str(value) for name, value in version.config.get("environment", {}).items()}
-    reference = str(version.config.get("predict", ""))
+    reference = str(version.config.get("train" if to_train else "predict") or "")
     return ReadyEnvironment(environment.venv_dir, environment.source_dir, reference, variables)
 
 

@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Collection
 from typing import IO, Any
-from urllib.parse import quote, unquote_to_bytes, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode, urlsplit
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
@@ -45,6 +45,7 @@ _EXTENSIONS = {
     "model/gltf-binary": ".glb",
 }
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(\s*;\s*[\w-]+=[\w.+-]+)*")
+_OUTPUT_PATH = re.compile(r"/files/(?P<id>[a-z0-9]{26})/(?P<signature>[0-9a-f]{32})/.*")
 _DATA_URI = re.compile(r"data:([^,;]*)((?:;[^,;]*)*),", re.IGNORECASE)
 
 
@@ -157,6 +158,15 @@ def get_output(file_id: str, signature: str) -> StoredFile:
     if not signing.is_equal(signing.sign_for_path(_OUTPUT_PURPOSE, file_id), signature):
         raise NotFound("File not found")
     return _get(live_files().filter(kind=StoredFile.Kind.OUTPUT), file_id)
+
+
+def find_output(url: str) -> StoredFile | None:
+    """The output that an address names, under whatever name the site was reached then; None for other addresses."""
+    match = _OUTPUT_PATH.fullmatch(urlsplit(url).path)
+    try:
+        return get_output(match["id"], match["signature"]) if match else None
+    except NotFound:
+        return None
 
 
 def get_download(file_id: str, *, owner: str, expiry: str, signature: str) -> StoredFile:

@@ -45,13 +45,8 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
 
     Raises InputInvalid with every violation; InsufficientCredit; PriceMissing.
     """
-    wrong = schemas.validator_for(facts.version_id, facts.schema).problems(new.input)
-    invalid = [InvalidField(one.type, one.field, one.description) for one in wrong]
-    if invalid := invalid or input_files.unreadable_inputs(caller, new.input):
-        raise InputInvalid(invalid)
+    shown, sealed_secrets = checked_input(caller, facts, new.input)
     spending.ensure_may_spend(caller.account_id)
-    shown = schemas.redact(facts.schema, new.input)
-    secrets = {name: value for name, value in new.input.items() if shown[name] != value}
     is_streamed = schemas.is_iterator(facts.schema)
     return Prediction(
         id=new_id(),
@@ -68,8 +63,8 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
         tags=new.tags,
         deployment_id=new.deployment.deployment_id if new.deployment else None,
         deployment_name=new.deployment.full_name if new.deployment else "",
-        input=lifecycle.clean_json(shown),
-        sealed_secrets=secret_inputs.seal(secrets),
+        input=shown,
+        sealed_secrets=sealed_secrets,
         output=[] if is_streamed else None,
         created_at=now,
         deadline=None if new.deadline_seconds is None else now + datetime.timedelta(seconds=new.deadline_seconds),
@@ -83,6 +78,19 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
     )
 
 
+def checked_input(
+    caller: Caller, facts: VersionFacts, value: dict[str, Any], component: str = "Input"
+) -> tuple[dict[str, Any], bytes | None]:
+    """An input as rows keep it, and its secret members sealed. Raises InputInvalid with every violation."""
+    wrong = schemas.validator_for(facts.version_id, facts.schema, component).problems(value)
+    invalid = [InvalidField(one.type, one.field, one.description) for one in wrong]
+    if invalid := invalid or input_files.unreadable_inputs(caller, value):
+        raise InputInvalid(invalid)
+    shown = schemas.redact(facts.schema, value, component)
+    secrets = {name: item for name, item in value.items() if shown[name] != item}
+    return lifecycle.clean_json(shown), secret_inputs.seal(secrets)
+
+
 def create(caller: Caller, facts: VersionFacts, new: NewPrediction) -> Prediction:
     """Accept one prediction and wake the runners. Raises as `prepare`."""
     prediction = lifecycle.insert_many([prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))])[0]
@@ -90,25 +98,40 @@ def create(caller: Caller, facts: VersionFacts, new: NewPrediction) -> Predictio
     return prediction
 
 
+def list_runs(caller: Caller) -> QuerySet[Prediction]:
+    """All that the caller's account ran: predictions and trainings, API's and web's alike."""
+    return Prediction.objects.filter(account_id=caller.account_id)
+
+
 def list_predictions(caller: Caller) -> QuerySet[Prediction]:
-    """All of the caller's account, API's and web's alike. Trainings are none of them."""
-    return Prediction.objects.filter(account_id=caller.account_id, kind=Prediction.Kind.PREDICTION)
+    """The predictions among them."""
+    return list_runs(caller).filter(kind=Prediction.Kind.PREDICTION)
+
+
+def get_run(caller: Caller, run_id: str) -> Prediction:
+    """A prediction or training of the caller's account. Raises NotFound, for other people's too."""
+    return one_of(list_runs(caller), run_id)
 
 
 def get_prediction(caller: Caller, prediction_id: str) -> Prediction:
-    """One of the caller's account. Raises NotFound, for other people's too."""
-    prediction = list_predictions(caller).filter(pk=prediction_id).first()
-    if prediction is None:
+    """A prediction of the caller's account. Raises NotFound, for other people's too."""
+    return one_of(list_predictions(caller), prediction_id)
+
+
+def one_of(runs: QuerySet[Prediction], run_id: str) -> Prediction:
+    """The one with that id. Raises NotFound."""
+    run = runs.filter(pk=run_id).first()
+    if run is None:
         raise NotFound()
-    return prediction
+    return run
 
 
-def request_cancel(caller: Caller, prediction_id: str) -> Prediction:
-    """The prediction to be canceled; the wish is logged unless it has ended. Raises NotFound."""
-    prediction = get_prediction(caller, prediction_id)
-    if not prediction.is_terminal:
-        lifecycle.note_cancel_request(prediction.pk)
-    return prediction
+def request_cancel(runs: QuerySet[Prediction], run_id: str) -> Prediction:
+    """The one of them to be canceled; the wish is logged unless it has ended. Raises NotFound."""
+    run = one_of(runs, run_id)
+    if not run.is_terminal:
+        lifecycle.note_cancel_request(run.pk)
+    return run
 
 
 def end_canceled(prediction_id: str) -> Prediction | None:

@@ -16,5 +16,6 @@ def refresh() -> None:
     """Recount; running it twice changes nothing."""
     lately = Prediction.objects.filter(model=OuterRef("pk"), created_at__gte=timezone.now() - _LATELY)
     used = Model.objects.filter(Exists(lately)).values_list("pk", flat=True)
-    rows = Prediction.objects.filter(model__in=list(used)).values("model").annotate(runs=Count("pk")).order_by()
+    runs = Prediction.objects.filter(model__in=list(used), kind=Prediction.Kind.PREDICTION)
+    rows = runs.values("model").annotate(runs=Count("pk")).order_by()
     popularity.set_run_counts({row["model"]: row["runs"] for row in rows})

@@ -89,7 +89,7 @@ def panel_of(prediction: Prediction, schema: Document) -> RunPanel:
     outputs = prediction.output if prediction.is_streamed and isinstance(prediction.output, list) else []
     return RunPanel(
         prediction=prediction,
-        output=show_output(schema, prediction.output),
+        output=_output(prediction, schema),
         word=word,
         reason=reason,
         explanation=_EXPLAINED.get(FaultClass(prediction.fault_class), "") if prediction.error else "",
@@ -99,6 +99,13 @@ def panel_of(prediction: Prediction, schema: Document) -> RunPanel:
         logs=len(prediction.logs),
         stage=prediction.stage,
     )
+
+
+def _output(prediction: Prediction, schema: Document) -> ShownOutput:
+    if not prediction.is_training:
+        return show_output(schema, prediction.output)
+    # What a training made is shown whole: its version and weights are no more the model's own output.
+    return show_output({}, prediction.output)
 
 
 def load_panel(prediction_id: str) -> RunPanel | None:

@@ -41,9 +41,9 @@ class ShownOutput:
     raw: str  # as JSON, for "copy" and the JSON view; empty where it says no more than the parts
 
 
-def show_output(schema: Document, output: Any) -> ShownOutput:
+def show_output(schema: Document, output: Any, component: str = "Output") -> ShownOutput:
     """What a page shows of an output; no parts where there is none yet, or none at all."""
-    kind = output_kind(schema)
+    kind = output_kind(schema, component)
     if kind is OutputKind.CONCATENATED:
         text = "".join(chunk_text(chunk) for chunk in output) if isinstance(output, list) else ""
         return ShownOutput((Part("text", text=text),), True, False, "")
@@ -106,9 +106,9 @@ def file_part(url: str, name: str = "") -> Part:
     return Part(kind, url=shown, name=name[:200])
 
 
-def in_form_order(schema: Document, value: Mapping[str, Any]) -> dict[str, Any]:
+def in_form_order(schema: Document, value: Mapping[str, Any], component: str = "Input") -> dict[str, Any]:
     """An input as its form asks for it (the database keeps no order); members that the form lacks come last."""
-    names = [field.name for field in form_fields(schema) if field.name in value]
+    names = [field.name for field in form_fields(schema, component) if field.name in value]
     return {name: value[name] for name in [*names, *(name for name in value if name not in names)]}
 
 

@@ -21,12 +21,13 @@ from billing.models import UsageRecord
 from marketplace.lib import dbthreads
 from marketplace.lib.problems import Unauthenticated
 from models_catalog.schemas import REDACTED, form_fields
-from runner import api_predictions, files, predictions, snippets, usage_filters
-from runner.documents import prediction_document
+from runner import api_predictions, files, predictions, snippets, trainings, usage_filters
+from runner.documents import document_of
 from runner.input_files import find_upload
 from runner.models import Prediction, StoredFile
 from runner.run_panels import panel_of, steps_of
 from runner.shown_values import Part, as_json, in_form_order, is_ours, show_value
+from runner.snippets import Snippet
 from runner.states import Status
 
 PAGE_SIZE = 30
@@ -46,32 +47,34 @@ class ShownInput:
 def prediction_page(request: HttpRequest, prediction_id: str) -> HttpResponse:
     """One prediction with all that is known of it."""
     caller = _caller(request)
-    prediction = predictions.get_prediction(caller, prediction_id)
+    prediction = predictions.get_run(caller, prediction_id)
     schema = prediction.version.openapi_schema
-    secrets = [field.name for field in form_fields(schema) if field.is_secret]
-    value = in_form_order(schema, prediction.input)
+    secrets = [field.name for field in form_fields(schema, prediction.input_component) if field.is_secret]
+    value = in_form_order(schema, prediction.input, prediction.input_component)
     context = {
         "prediction": prediction,
         "has_secrets": any(name in prediction.input for name in secrets),
+        "result": trainings.result_of(prediction) if prediction.is_training else None,
         "panel": panel_of(prediction, schema),
         "inputs": shown_inputs(caller, prediction),
         "input_json": as_json(value),
         "steps": steps_of(prediction),
         "metrics": {name: value for name, value in prediction.metrics.items() if not name.endswith("_time")},
-        "snippets": snippets.snippets(
-            snippets.target_of(schema, prediction.model_name, prediction.version_id),
-            value,
-            secrets,
-        ),
+        "snippets": [] if prediction.is_training else _snippets(prediction, value, secrets),
     }
     return render(request, "runner/prediction.html", context)
+
+
+def _snippets(prediction: Prediction, value: dict[str, Any], secrets: list[str]) -> list[Snippet]:
+    target = snippets.target_of(prediction.version.openapi_schema, prediction.model_name, prediction.version_id)
+    return snippets.snippets(target, value, secrets)
 
 
 def shown_inputs(caller: Caller, prediction: Prediction) -> list[ShownInput]:
     """The input in the form's order, uploads as links that work for an hour."""
     schema = prediction.version.openapi_schema
-    labels = {field.name: field.label for field in form_fields(schema)}
-    value = in_form_order(schema, prediction.input)
+    labels = {field.name: field.label for field in form_fields(schema, prediction.input_component)}
+    value = in_form_order(schema, prediction.input, prediction.input_component)
     return [ShownInput(name, labels.get(name, name), _input_parts(caller, item)) for name, item in value.items()]
 
 
@@ -93,7 +96,7 @@ def _link(caller: Caller, upload: StoredFile) -> str:
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The account's predictions, newest first, a page at a time."""
     caller = _caller(request)
-    everything = predictions.list_predictions(caller)
+    everything = predictions.list_runs(caller)
     status, model = request.GET.get("status", ""), request.GET.get("model", "").strip()
     usage = usage_filters.narrowed(everything, request.GET)
     chosen = usage.predictions
@@ -160,7 +163,7 @@ def _summary(prediction: Prediction) -> str:
 async def cancel_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:
     """Stop it; answers a script with the state, a form with its page."""
     caller = await dbthreads.run(_caller, request)
-    prediction = await api_predictions.cancel(caller, prediction_id)
+    prediction = await api_predictions.cancel(predictions.list_runs(caller), prediction_id)
     if wants_json(request):
         return JsonResponse({"id": prediction.pk, "status": prediction.status})
     return redirect("prediction", prediction_id=prediction.pk)
@@ -170,8 +173,8 @@ async def cancel_prediction(request: HttpRequest, prediction_id: str) -> HttpRes
 @require_safe
 def prediction_json(request: HttpRequest, prediction_id: str) -> HttpResponse:
     """The prediction as the API shows it, for "download"."""
-    prediction = predictions.get_prediction(_caller(request), prediction_id)
-    return JsonResponse(prediction_document(prediction), json_dumps_params={"indent": 2})
+    prediction = predictions.get_run(_caller(request), prediction_id)
+    return JsonResponse(document_of(prediction), json_dumps_params={"indent": 2})
 
 
 def wants_json(request: HttpRequest) -> bool:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from marketplace.lib.endpoints import encode
-from runner.documents import prediction_document
+from runner.documents import document_of
 from runner.models import Prediction, WebhookDelivery
 
 log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ def enqueue_many(moves: Sequence[tuple[Prediction, str]]) -> list[WebhookDeliver
     """Write a message for each (prediction, event) somebody asked for, in the caller's transaction."""
     return _write(
         [
-            _message(prediction.account_id, prediction.pk, event, prediction.webhook, prediction_document(prediction))
+            _message(prediction.account_id, prediction.pk, event, prediction.webhook, document_of(prediction))
             for prediction, event in moves
             if wants(prediction, event)
         ]

@@ -77,7 +77,8 @@ def _price(model: Model) -> Price | None:
 
 
 def _typical(model: Model, price: Price | None) -> Typical | None:
-    recent = Prediction.objects.filter(model=model, status=Status.SUCCEEDED).order_by("-created_at")
+    runs = Prediction.objects.filter(model=model, kind=Prediction.Kind.PREDICTION, status=Status.SUCCEEDED)
+    recent = runs.order_by("-created_at")
     measured = recent.values_list("metrics__predict_time", flat=True)[:_RECENT]
     times = [seconds for seconds in measured if seconds is not None]
     if not times or price is None:

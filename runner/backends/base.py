@@ -22,6 +22,7 @@ class InstanceSpec:
     reference: e.g. `predict.py:Predictor`. nonce: a secret of this one start, by which its processes are recognised.
     callbacks_socket: where the runner listens for webhooks; its folder must stay the same over restarts.
     memory_bytes, processes_max: None is no limit. devices: files below /dev the instance may use (GPUs).
+    weights: a file the model may read, whose path its `setup(weights)` gets (`COG_WEIGHTS`).
     network: shares the machine's network, its loopback included, so for trusted versions only (a sandboxed one
     otherwise reaches nothing).
     """
@@ -41,6 +42,7 @@ class InstanceSpec:
     tmp_bytes: int = 2 * 1024**3
     callbacks_socket: Path | None = None
     devices: tuple[str, ...] = ()
+    weights: Path | None = None
     network: bool = False
 
 

@@ -60,8 +60,11 @@ def _server_command(spec: InstanceSpec) -> list[str]:
     ]
 
 
-def environment(spec: InstanceSpec, *, port: int, tmp: str) -> dict[str, str]:
-    """All that the model gets to see: nothing of the platform's own. The worker is `python` from PATH."""
+def environment(spec: InstanceSpec, *, port: int, tmp: str, weights: str = "") -> dict[str, str]:
+    """All that the model gets to see: nothing of the platform's own. The worker is `python` from PATH.
+
+    weights: the path of `spec.weights` as the model sees it.
+    """
     stub = "COG_PREDICT_TYPE_STUB" if spec.mode == "predict" else "COG_TRAIN_TYPE_STUB"
     return {
         "LANG": "C.UTF-8",
@@ -69,6 +72,7 @@ def environment(spec: InstanceSpec, *, port: int, tmp: str) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "COG_STREAM_HISTORY_CAPACITY": str(STREAM_HISTORY_EVENTS),
         **spec.env,
+        **({"COG_WEIGHTS": weights} if weights else {}),
         "PATH": f"{spec.environment_dir / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "HOME": tmp,
         "TMPDIR": tmp,

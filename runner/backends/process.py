@@ -174,7 +174,10 @@ class ProcessBackend:
             sandboxed=sandboxed,
         )
         _write_handle(folder, handle)  # before there is a process, so that none can be unknown
-        env = launch.environment(spec, port=port, tmp="/tmp" if sandboxed else str(folder / "tmp"))
+        tmp, weights = str(folder / "tmp"), str(spec.weights or "")
+        if sandboxed:
+            tmp, weights = "/tmp", sandbox.inside_weights(spec)
+        env = launch.environment(spec, port=port, tmp=tmp, weights=weights)
         child = launch.launch(spec, folder, env, port=port, sandboxed=sandboxed)
         self._children[spec.instance_id] = child
         started = proc_table.find(child.pid)

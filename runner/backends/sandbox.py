@@ -21,6 +21,7 @@ SERVER_PORT = 5000
 CALLBACK_PORT = 5001
 INSIDE_RUN = "/run/instance"
 INSIDE_CALLBACKS = "/run/callbacks"
+INSIDE_WEIGHTS = "/run/weights"
 CALLBACK_BASE = f"http://127.0.0.1:{CALLBACK_PORT}"
 
 
@@ -109,9 +110,16 @@ def wrap(spec: InstanceSpec, *, run_dir: Path, port: int, arguments: int, server
             "--callbacks",
             f"{INSIDE_CALLBACKS}/{spec.callbacks_socket.name}:{CALLBACK_PORT}",
         ]
+    if spec.weights:
+        command += ["--ro-bind", str(spec.weights), inside_weights(spec)]
     for device in spec.devices:
         command += ["--dev-bind", device, device]
     return [*command, *relay, "--", *server]
+
+
+def inside_weights(spec: InstanceSpec) -> str:
+    """Where the model finds its weights, under their own name; "" without any."""
+    return f"{INSIDE_WEIGHTS}/{spec.weights.name}" if spec.weights else ""
 
 
 def needs_callback_relay(spec: InstanceSpec) -> bool:

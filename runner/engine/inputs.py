@@ -22,10 +22,11 @@ class InputUnavailable(Exception):
 
 async def input_for_model(prediction: Prediction, schema: dict[str, Any], secrets: dict[str, Any]) -> dict[str, Any]:
     """Raises InputUnavailable."""
-    given = schemas.clean_input(schema, {**prediction.input, **secrets})
+    component = prediction.input_component
+    given = schemas.clean_input(schema, {**prediction.input, **secrets}, component)
     if input_files.has_own_files(given):
         given = await dbthreads.run(input_files.resolve_inputs, prediction.account_id, given)
-    for name, node in properties(schema).items():
+    for name, node in properties(schema, component).items():
         value = given.get(name)
         if value is None or not _holds_files(schema, node):
             continue

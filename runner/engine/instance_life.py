@@ -6,6 +6,7 @@ instance that dies is replaced when somebody needs it.  Source: cog-runtime.md 4
 
 import asyncio
 import contextlib
+import math
 import secrets
 import time
 from pathlib import Path
@@ -16,15 +17,15 @@ from django.conf import settings
 
 from marketplace.lib import dbthreads, signing
 from models_catalog.models import Version
-from runner import environments, instances, lifecycle, queueing, streams
+from runner import environments, files, instances, lifecycle, queueing, streams, weights
 from runner.backends import instance_logs
 from runner.backends.base import InstanceSpec, StartFailed
-from runner.coglet import Coglet, CogletError, Health, Unreachable
+from runner.coglet import CogletError, Health, Unreachable
 from runner.engine.live import LiveInstance
-from runner.engine.patience import until_stored
+from runner.engine.patience import time_limit_seconds, until_stored
 from runner.instances import SetupFailed
 from runner.lifecycle import Outcome
-from runner.models import Hardware, Instance, Prediction
+from runner.models import Hardware, Instance, Prediction, StoredFile
 from runner.placement import Size
 from runner.pools import Pool
 from runner.states import FaultClass, InstanceState, Status
@@ -104,7 +105,7 @@ class InstanceLife:
         except SetupFailed as error:
             await self._failed_setup(instance, error)
             return
-        except (StartFailed, environments.EnvironmentUnavailable, OSError) as error:
+        except (StartFailed, environments.EnvironmentUnavailable, weights.WeightsUnavailable, OSError) as error:
             log.error("instance_start_failed", instance=instance.id, version=pool.version_id, error=str(error))
             await self._ended(instance, error=str(error))
             self._rest(pool)
@@ -113,8 +114,10 @@ class InstanceLife:
 
     async def _boot(self, instance: LiveInstance) -> None:
         started = time.monotonic()
-        version = await until_stored(lambda: dbthreads.run(Version.objects.get, pk=instance.pool.version_id))
-        environment = await asyncio.to_thread(environments.ensure_environment, version)
+        pool = instance.pool
+        version, stored = await until_stored(lambda: dbthreads.run(_read_version, pool.version_id))
+        environment = await asyncio.to_thread(environments.ensure_environment, version, to_train=pool.is_training)
+        weights_file = await asyncio.to_thread(weights.ensure_weights, version, stored)
         spec = InstanceSpec(
             instance_id=instance.id,
             version_id=version.pk,
@@ -122,18 +125,18 @@ class InstanceLife:
             source_dir=environment.source_dir,
             reference=environment.reference,
             nonce=secrets.token_hex(16),
-            max_concurrency=version.max_concurrency,
+            mode="train" if pool.is_training else "predict",
+            max_concurrency=instance.slots,
             env=environment.env,
             setup_timeout_seconds=settings.SETUP_TIMEOUT_SECONDS,
             memory_bytes=instance.size.memory_bytes,
             callbacks_socket=self.callbacks_socket,
+            weights=weights_file,
         )
         instance.state = InstanceState.SETUP
-        instance.handle = await self._engine.backend.start(spec)
-        instance.webhook_base = instance.handle.callback_base
-        handle = instance.handle.to_dict()
-        await until_stored(lambda: dbthreads.run(instances.save_handle, instance.id, handle))
-        instance.coglet = Coglet(instance.handle.endpoint)
+        handle = await self._engine.backend.start(spec)
+        instance.connect(handle)
+        await until_stored(lambda: dbthreads.run(instances.save_handle, instance.id, handle.to_dict()))
         health = await self._until_ready(instance, started)
         instance.setup_seconds = time.monotonic() - started
         instance.idle_since = time.monotonic()
@@ -208,7 +211,7 @@ class InstanceLife:
         await self._end(instance)
 
     async def _drain(self, instance: LiveInstance) -> None:
-        until = time.monotonic() + settings.PREDICTION_TIMEOUT_SECONDS
+        until = time.monotonic() + (time_limit_seconds(instance.pool) or math.inf)
         while instance.pumps and time.monotonic() < until:
             await asyncio.sleep(0.1)
         instance.mark_gone("")
@@ -241,6 +244,12 @@ _ENDED = (InstanceState.STOPPED, InstanceState.FAILED)
 def callback_token(instance_id: str) -> str:
     """What an instance shows when it calls back. Derived, so that a new runner knows it too."""
     return signing.sign_for_path("instance callbacks", instance_id)
+
+
+def _read_version(version_id: str) -> tuple[Version, StoredFile | None]:
+    """A version with its base, and the file of its weights where we have it."""
+    version = Version.objects.select_related("base").get(pk=version_id)
+    return version, files.find_output(version.weights) if version.weights else None
 
 
 def _read_sizes() -> dict[str, Size]:

@@ -34,6 +34,7 @@ class LiveInstance:
     pumps: "dict[str, Pump]" = field(default_factory=dict)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     gone_reason: str = ""
+    was_used: bool = False  # something ran on it
     setup_seconds: float = 0.0
     idle_since: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
@@ -53,6 +54,8 @@ class LiveInstance:
         """How many more predictions it may be given now: free slots, and some ahead when it is quick."""
         if not self.is_up:
             return 0
+        if self.pool.is_training:
+            return 0 if self.was_used else 1  # each training finds the model as it was set up
         ahead = min(_MOST_AHEAD, int(_AHEAD_SECONDS / max(self._typical_seconds, 0.001)))
         return max(0, self.slots * (1 + ahead) - len(self.pumps))
 
@@ -61,9 +64,16 @@ class LiveInstance:
         """It is up and nobody uses it."""
         return self.is_up and not self.pumps
 
+    def connect(self, handle: Handle) -> Coglet:
+        """Speak to its server from now on."""
+        self.handle, self.webhook_base = handle, handle.callback_base
+        self.coglet = Coglet(handle.endpoint, resource="trainings" if self.pool.is_training else "predictions")
+        return self.coglet
+
     def enter(self, pump: "Pump") -> None:
         """A prediction was claimed for it."""
         self.pumps[pump.prediction.pk] = pump
+        self.was_used = True
         self.state = InstanceState.BUSY
 
     def leave(self, pump: "Pump") -> None:

@@ -17,12 +17,12 @@ from django.utils import timezone
 
 from marketplace.lib import dbthreads
 from models_catalog import schemas
-from runner import lifecycle, streams
+from runner import lifecycle, streams, trainings
 from runner.cog_events import Broken, CogEvent, Completed, clean_error, is_lost_worker, settle_cancel
 from runner.coglet import AtCapacity, CogletError, InputRefused, NotReady, NotRunning, Unreachable
 from runner.engine.inputs import InputUnavailable, input_for_model
 from runner.engine.live import LiveInstance
-from runner.engine.patience import until_stored
+from runner.engine.patience import time_limit_seconds, until_stored
 from runner.engine.shown import Shown
 from runner.events import Event
 from runner.lifecycle import Outcome
@@ -58,10 +58,10 @@ class Pump:
         schema = prediction.version.openapi_schema
         self._schema = schema
         self._secrets = unseal(prediction.sealed_secrets)
-        self._progress = Progress(has_items=schemas.is_list(schema))
+        self._progress = Progress(has_items=schemas.is_list(schema, prediction.output_component))
         self.shown = Shown(
             store_file=self._store_file,
-            secret_values=schemas.secret_values(schema, self._secrets),
+            secret_values=schemas.secret_values(schema, self._secrets, prediction.input_component),
             max_log_characters=settings.MAX_LOG_CHARACTERS,
         )
         self._inbox: asyncio.Queue[CogEvent | str] = asyncio.Queue(maxsize=10_000)
@@ -132,6 +132,8 @@ class Pump:
             self._left.set()
             self.engine.callbacks.forget(self.instance.callback_token, self.prediction.pk)
             self.engine.pump_finished(self)
+            if self.prediction.is_training:
+                self.engine.life.stop(self.instance, "its training is over")
 
     def _leave(self) -> None:
         """The model is done with it: the slot is free, whatever is left to write."""
@@ -166,7 +168,7 @@ class Pump:
 
     @property
     def _follows_stream(self) -> bool:
-        return schemas.is_streaming(self._schema)
+        return schemas.is_streaming(self._schema) and not self.prediction.is_training
 
     async def _hand_over(self) -> None:
         if self._signals:
@@ -175,7 +177,7 @@ class Pump:
         try:
             given = await input_for_model(self.prediction, self._schema, self._secrets)
             events = ["completed"] if self._follows_stream else ["output", "logs", "completed"]
-            if not schemas.is_iterator(self._schema) and not self._follows_stream:
+            if not self.prediction.is_streamed and not self._follows_stream:
                 events.remove("output")
             await self.instance.coglet.start(
                 self.prediction.pk,
@@ -245,7 +247,8 @@ class Pump:
         completed = settle_cancel(raw, cancel_requested=_CANCEL in self._signals)
         seconds = self._predict_seconds(completed)
         self.instance.note_duration(seconds)
-        self._leave()
+        if not self.prediction.is_training:  # whose instance stays until all is stored: nobody else may have it
+            self._leave()
         metrics = {name: value for name, value in completed.metrics.items() if name != "predict_time"}
         predict_us = round(seconds * 1_000_000)
         if completed.status == "failed":
@@ -258,13 +261,16 @@ class Pump:
             await self._succeeded(completed, metrics, predict_us)
 
     async def _succeeded(self, completed: Completed, metrics: dict[str, Any], predict_us: int) -> None:
-        if completed.output is None and schemas.output_kind(self._schema) == schemas.OutputKind.FILE:
+        kind = schemas.output_kind(self._schema, self.prediction.output_component)
+        if completed.output is None and kind == schemas.OutputKind.FILE:
             error = "The model returned a file that does not exist"
             await self._end(
                 Status.FAILED, error=error, metrics=metrics, predict_us=predict_us, fault_class=FaultClass.MODEL_ERROR
             )
             return
         output = self.shown.items if self.prediction.is_streamed else await self.shown.final(completed.output)
+        if self.prediction.is_training:
+            output = await dbthreads.run(trainings.keep_result, self.prediction, output)
         await self._end(Status.SUCCEEDED, output=output, metrics=metrics, predict_us=predict_us)
 
     def _predict_seconds(self, completed: Completed) -> float:
@@ -311,8 +317,9 @@ class Pump:
     async def _look_at_the_clock(self) -> None:
         if self.prediction.deadline and timezone.now() >= self.prediction.deadline:
             await self._end_early(Status.CANCELED, FaultClass.TIMEOUT)
-        elif time.monotonic() - self._started > settings.PREDICTION_TIMEOUT_SECONDS:
-            await self._end_early(Status.FAILED, FaultClass.TIMEOUT, error="Prediction timed out")
+        elif (limit := time_limit_seconds(self.instance.pool)) and time.monotonic() - self._started > limit:
+            error = f"{self.prediction.get_kind_display()} timed out"
+            await self._end_early(Status.FAILED, FaultClass.TIMEOUT, error=error)
         elif self._lost_by is not None and time.monotonic() > self._lost_by:
             await self._settle_loss()
 
@@ -433,13 +440,18 @@ class Pump:
             fault_class=fault_class,
         )
         # A result that a model has given must not be computed twice.
-        ended = await until_stored(lambda: self.engine.ends.add(outcome))
+        ended = await until_stored(lambda: self._store_end(outcome))
         events, self._unpublished = _joined(self._unpublished), []
         if ended:
             await self._publish([*events, streams.last_event(ended)])
             log.info("prediction_ended", prediction=ended.pk, status=ended.status, predict_us=predict_us)
         else:
             await self.engine.publish_end(self.prediction.pk)
+
+    async def _store_end(self, outcome: Outcome) -> Prediction | None:
+        if self.prediction.is_training and outcome.status == Status.SUCCEEDED:
+            return await dbthreads.run(trainings.succeed, outcome)
+        return await self.engine.ends.add(outcome)
 
     async def _store_file(self, data_uri: str) -> str:
         return await dbthreads.run(self.engine.store_output, self.prediction, data_uri)

@@ -11,7 +11,7 @@ import structlog
 from marketplace.lib import dbthreads
 from runner import instances
 from runner.backends.base import Handle
-from runner.coglet import Coglet, CogletError
+from runner.coglet import CogletError
 from runner.engine.instance_life import live_from_row
 from runner.models import Instance
 from runner.states import InstanceState
@@ -41,7 +41,8 @@ async def _adopt(engine: "Engine", row: Instance, handle: Handle) -> bool:
     """True if the instance was up and is looked after from now on."""
     if row.ready_at is None:
         return False  # its set-up was under way: nobody depends on it yet
-    coglet = Coglet(handle.endpoint)
+    instance = live_from_row(row)
+    coglet = instance.connect(handle)
     try:
         health = await coglet.health()
     except CogletError:
@@ -49,11 +50,11 @@ async def _adopt(engine: "Engine", row: Instance, handle: Handle) -> bool:
     if health is None or not health.is_set_up:
         await coglet.close()
         return False
-    instance = live_from_row(row)
-    instance.handle, instance.coglet, instance.webhook_base = handle, coglet, handle.callback_base
     instance.state = InstanceState.READY
     engine.life.adopt(instance)
     for prediction in await dbthreads.run(instances.running_predictions, row.pk):
         engine.drive(prediction, instance, attached=True)
+    if row.is_training and not instance.pumps:  # it may have trained already, which nobody knows any more
+        engine.life.stop(instance, "nothing trains on it")
     log.info("instance_adopted", instance=row.pk, predictions=len(instance.pumps))
     return True

@@ -145,6 +145,16 @@ class Prediction(models.Model):
         return self.kind == self.Kind.TRAINING
 
     @property
+    def input_component(self) -> str:
+        """The part of the version's schema that its input keeps."""
+        return "TrainingInput" if self.is_training else "Input"
+
+    @property
+    def output_component(self) -> str:
+        """The part of the version's schema that tells what the model gives."""
+        return "TrainingOutput" if self.is_training else "Output"
+
+    @property
     def pool(self) -> Pool:
         """Which instances may run it."""
         return Pool(self.version_id, self.hardware, self.deployment_id, self.is_training)

@@ -41,6 +41,26 @@ TEXT_ITERATOR = {
 FILE_ITERATOR = {"type": "array", "items": {"type": "string", "format": "uri"}, "x-cog-array-type": "iterator"}
 
 
+TRAINING = {
+    "TrainingInput": {
+        "type": "object",
+        "title": "TrainingInput",
+        "properties": {
+            "text": {"type": "string", "format": "uri", "title": "Text", "x-order": 0},
+            "order": {"type": "integer", "title": "Order", "minimum": 2, "maximum": 6, "default": 4, "x-order": 1},
+            "key": {"type": "string", "title": "Key", "x-order": 2, "x-cog-secret": True, "nullable": True},
+        },
+        "required": ["text"],
+    },
+    "TrainingOutput": {
+        "type": "object",
+        "title": "TrainingOutput",
+        "properties": {"weights": {"type": "string", "format": "uri", "title": "Weights"}},
+    },
+}
+"""Components of a version that can train: `schema(**TRAINING)`."""
+
+
 class ModelFactory(factory.django.DjangoModelFactory[Model]):
     """A public model without versions."""
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from models_catalog.models import Version
-from runner import lifecycle, predictions
+from models_catalog.models import Model, Version
+from runner import lifecycle, predictions, trainings
+from runner.creation_requests import parse_training_body
 from runner.lifecycle import Outcome
 from runner.models import Host, Instance, Prediction
 from runner.pools import Pool
@@ -24,6 +25,15 @@ def make_prediction(version: Version, **asked: Any) -> Prediction:
     assert facts is not None
     new = NewPrediction(input=asked.pop("input", {"text": "hi"}), **asked)
     return lifecycle.insert_many([predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))])[0]
+
+
+def make_training(version: Version, destination: Model, **asked: Any) -> Prediction:
+    """A queued training of the destination's owner. asked: members of the request's body."""
+    caller = caller_of(destination.account)
+    owner, _, name = version.model.full_name.partition("/")
+    trainer = trainings.find_trainer(caller, owner, name, version.pk, destination.full_name)
+    body = parse_training_body({"input": {"text": "data:text/plain,hi"}, **asked})
+    return trainings.create(caller, trainer, body)
 
 
 def start(prediction: Prediction) -> str:
