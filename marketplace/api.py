@@ -18,6 +18,7 @@ from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
 from runner.api_models import ModelList
 from runner.api_prediction_list import PredictionList
+from runner.api_trainings import TrainingCreation, TrainingDetail, TrainingList, cancel_training
 
 MODEL = "models/<str:owner>/<str:name>"
 DEPLOYMENT = "deployments/<str:owner>/<str:name>"
@@ -52,6 +53,7 @@ urlpatterns = [
     path(f"{MODEL}/versions", creates(builds.VersionList)),
     path(f"{MODEL}/versions/<str:version_id>", resource(catalog.VersionDetail)),
     path(f"{MODEL}/versions/<str:version_id>/build", resource(builds.VersionBuild)),
+    path(f"{MODEL}/versions/<str:version_id>/trainings", creates(TrainingCreation, rates=CREATES)),
     path("openapi.json", endpoint(GET=openapi_document, rates=None)),
     path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction, rates=CREATES)),
     path(
@@ -60,6 +62,9 @@ urlpatterns = [
     ),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
     path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight, rates=None)),
+    path("trainings", resource(TrainingList)),
+    path("trainings/<str:training_id>", resource(TrainingDetail, rates=POLLS)),
+    path("trainings/<str:training_id>/cancel", endpoint(POST=cancel_training)),
     path("webhooks/default/secret", resource(WebhookSecret)),
     re_path("", rated(unknown_path, {})),
 ]

@@ -81,7 +81,10 @@ def create(
     source: str = Prediction.Source.API,
     traceparent: str = "",
 ) -> Prediction:
-    """Accept a training and wake the runners. Raises InputInvalid with every violation; InsufficientCredit; PriceMissing."""
+    """Accept a training and wake the runners.
+
+    Raises InputInvalid with every violation; InsufficientCredit; PriceMissing.
+    """
     facts = trainer.facts
     shown, sealed_secrets = predictions.checked_input(caller, facts, asked.input, "TrainingInput")
     spending.ensure_may_spend(caller.account_id)

@@ -121,6 +121,55 @@ SCHEMAS: dict[str, Any] = {
         optional="deployment deadline webhook webhook_events_filter tags",
     ),
     "PredictionChanges": record({"tags": _TAGS}, optional="tags", additionalProperties=False),
+    "Training": record(
+        {
+            "id": TEXT,
+            "model": {
+                **TEXT,
+                "description": "Whose code trains, not where the result goes",
+                "example": "nina/tone-trainer",
+            },
+            "version": {**TEXT, "description": "Of that model"},
+            "input": {"type": "object", "additionalProperties": True},
+            "output": nullable(
+                record(
+                    {
+                        "version": {**TEXT, "description": "The version it made, `owner/name:id`, for its owner alone"},
+                        "weights": {**LINK, "description": "What was learned; absent where the model gave nothing"},
+                    },
+                    optional="weights",
+                    additionalProperties=True,
+                    description="Null until it succeeded. Extension: what the model gives beside `weights` is kept.",
+                )
+            ),
+            "logs": TEXT,
+            "error": nullable(TEXT),
+            "status": {"type": "string", "enum": ["starting", "processing", "succeeded", "failed", "canceled"]},
+            "source": {"type": "string", "enum": ["api", "web"]},
+            "created_at": TIME,
+            "started_at": nullable(TIME),
+            "completed_at": nullable(TIME),
+            "metrics": {"type": "object", "additionalProperties": True},
+            "urls": record({"get": LINK, "cancel": LINK, "web": LINK}),
+            "webhook": LINK,
+            "webhook_events_filter": _EVENTS,
+        },
+        optional="webhook webhook_events_filter",
+    ),
+    "NewTraining": record(
+        {
+            "destination": {**TEXT, "description": "`owner/name` of a model of yours: it gets the new version"},
+            "input": {
+                "type": "object",
+                "additionalProperties": True,
+                "description": "What the training takes: `TrainingInput` of the version's schema",
+            },
+            "webhook": _WEBHOOK,
+            "webhook_events_filter": _CREATION["webhook_events_filter"],
+        },
+        optional="webhook webhook_events_filter",
+    ),
+    "TrainingPage": page_of("Training"),
     "NewPrediction": record(
         {
             "version": {

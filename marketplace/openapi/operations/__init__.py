@@ -4,10 +4,20 @@ Source: replicate-api.md 2.
 """
 
 from marketplace.openapi.operation import Operation
-from marketplace.openapi.operations import account, catalog, deployments, events, files, models, predictions
+from marketplace.openapi.operations import (
+    account,
+    catalog,
+    deployments,
+    events,
+    files,
+    models,
+    predictions,
+    trainings,
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     *predictions.OPERATIONS,
+    *trainings.OPERATIONS,
     *models.OPERATIONS,
     *deployments.OPERATIONS,
     *catalog.OPERATIONS,
