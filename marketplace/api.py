@@ -13,6 +13,7 @@ from runner import api_builds as builds
 from runner import api_events as events
 from runner import api_predictions as predictions
 from runner import api_streams as streams
+from runner import api_webhooks as webhooks
 from runner.api_deployments import DeploymentDetail, DeploymentList, ReleaseList, Rollback
 from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
@@ -66,5 +67,9 @@ urlpatterns = [
     path("trainings/<str:training_id>", resource(TrainingDetail, rates=POLLS)),
     path("trainings/<str:training_id>/cancel", endpoint(POST=cancel_training)),
     path("webhooks/default/secret", resource(WebhookSecret)),
+    path("webhooks/deliveries", resource(webhooks.DeliveryList)),
+    path("webhooks/deliveries/<str:delivery_id>", resource(webhooks.DeliveryDetail)),
+    path("webhooks/deliveries/<str:delivery_id>/replay", resource(webhooks.DeliveryReplay)),
+    path("webhooks/replay", resource(webhooks.RangeReplay)),
     re_path("", rated(unknown_path, {})),
 ]

@@ -1,6 +1,6 @@
 """`/health`: which part is up and which is down. 200 when all are, 503 when any is not.
 
-The worker proves itself by a mark in the cache that its periodic tasks renew; the runner by its host's row.
+The workers prove themselves by marks in the cache that their periodic tasks renew; the runner by its host's row.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from redis import RedisError
 from marketplace.lib import dbthreads
 from marketplace.lib.endpoints import json_answer
 from runner.models import Host
-from runner.tasks import WORKER_SEEN
+from runner.tasks import DELIVERIES_SEEN, WORKER_SEEN
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ _RUNNER_SILENT_SECONDS = 15
 
 async def health(request: HttpRequest) -> HttpResponse:
     """`{"status": "ok"|"degraded", "parts": {name: "up"|"down"}}`."""
-    checks = {"database": _database, "redis": _redis, "runner": _runner, "worker": _worker}
+    checks = {"database": _database, "redis": _redis, "runner": _runner, "worker": _worker, "deliveries": _deliveries}
     states = await asyncio.gather(*(_is_up(name, check) for name, check in checks.items()))
     parts = {name: "up" if is_up else "down" for name, is_up in zip(checks, states, strict=True)}
     document = {"status": "ok" if all(states) else "degraded", "parts": parts}
@@ -60,3 +60,7 @@ def _runner() -> bool:
 
 def _worker() -> bool:
     return cache.get(WORKER_SEEN) is not None
+
+
+def _deliveries() -> bool:
+    return cache.get(DELIVERIES_SEEN) is not None

@@ -1,4 +1,4 @@
-"""What `manage.py serve` runs: the embedded servers if no others are named, migrations, web, runner, worker and beat.
+"""What `manage.py serve` runs: the embedded servers if no others are named, migrations, web, runner, workers and beat.
 
 `site_plan` says what, from the settings; `run` does it with any plan. Only one at a time runs on a VAR_DIR.
 """
@@ -116,12 +116,15 @@ def _processes(host: str, port: int) -> list[Program]:
     web += ["--log-level=warning", "--timeout-graceful-shutdown=4"]  # streams may be open for hours
     celery = ["celery", "--quiet", "-A", "marketplace"]
     # Threads: builds wait for other programs, deliveries for the network; nothing here computes.
-    worker = [*celery, "worker", "--pool=threads", "--concurrency=4", "--without-gossip", "--without-mingle"]
+    worker = [*celery, "worker", "--pool=threads", "--without-gossip", "--without-mingle", "--loglevel=warning"]
+    builds = [*worker, "--concurrency=4", "--queues=celery"]
+    deliveries = [*worker, "--concurrency=16", "--queues=webhooks", "--hostname=deliveries@%h"]
     beat = [*celery, "beat", "--pidfile=", "--loglevel=warning"]
     return [
         Program("web", _module(*web), ready=lambda: is_listening(host, port)),
         _manage("runner"),
-        Program("worker", _module(*worker, "--loglevel=warning")),
+        Program("worker", _module(*builds)),
+        Program("deliveries", _module(*deliveries)),
         Program("beat", _module(*beat)),
     ]
 

@@ -86,10 +86,17 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# Deliveries have a worker of their own: builds take minutes, and must not hold them up.
+CELERY_TASK_ROUTES = {
+    "runner.tasks.deliver_webhooks": {"queue": "webhooks"},
+    "runner.tasks.sweep_webhooks": {"queue": "webhooks"},
+}
 CELERY_BEAT_SCHEDULE = {
+    "note-worker": {"task": "runner.tasks.note_worker", "schedule": 5.0},
     "deliver-webhooks": {"task": "runner.tasks.sweep_webhooks", "schedule": 5.0},
     "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
+    "expire-webhooks": {"task": "runner.tasks.remove_old_webhooks", "schedule": 3600.0},
     "expire-events": {"task": "runner.tasks.remove_old_events", "schedule": 3600.0},
     "remove-old-data": {"task": "runner.tasks.remove_old_data", "schedule": 60.0},
     "count-runs": {"task": "runner.tasks.count_runs", "schedule": 20.0},
@@ -285,6 +292,7 @@ QUEUE_TIMEOUT_SECONDS: int = env.int("QUEUE_TIMEOUT_SECONDS", default=3600)
 CANCEL_GRACE_SECONDS: int = env.int("CANCEL_GRACE_SECONDS", default=10)
 MAX_LOG_CHARACTERS: int = env.int("MAX_LOG_CHARACTERS", default=1_000_000)
 EVENTS_KEPT_DAYS: int = env.int("EVENTS_KEPT_DAYS", default=30)  # how long consumers of /v1/events may be away
+WEBHOOKS_KEPT_DAYS: int = env.int("WEBHOOKS_KEPT_DAYS", default=30)  # settled messages, for replays
 WEBHOOK_MAX_BODY_BYTES: int = env.int("WEBHOOK_MAX_BODY_BYTES", default=1024 * 1024)  # larger: without the data
 # What predictions read and made is removed so long after their end. An account may choose its own time for the API's.
 API_DATA_KEPT_SECONDS: int = env.int("API_DATA_KEPT_SECONDS", default=3600)

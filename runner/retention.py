@@ -43,7 +43,7 @@ def _due(now: datetime.datetime, at_most: int) -> list[str]:
     """Ids of predictions whose data's time is over, account by account: some keep theirs for years.
 
     Not those that an example shows, and not those of which a webhook is still to be delivered: it has them in its body,
-    and is settled within a minute or so.
+    and is settled within a minute or so, within a day or so where nobody answers.
     """
     with connection.cursor() as cursor:
         cursor.execute(

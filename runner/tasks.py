@@ -5,16 +5,24 @@ import datetime
 from celery import shared_task
 from django.core.cache import cache
 
-from runner import builds, event_feed, files, retention, run_counts, webhook_delivery, webhooks
+from runner import builds, event_feed, files, retention, run_counts, webhook_delivery, webhook_log, webhooks
 
-WORKER_SEEN = "worker-seen"  # a mark in the cache: a worker runs tasks that beat sends
+WORKER_SEEN = "worker-seen"  # marks in the cache: the workers run tasks that beat sends
+DELIVERIES_SEEN = "deliveries-seen"
 _SEEN_SECONDS = 30
+_SOON_SECONDS = 60.0  # beyond this the sweep finds it: the broker would give a message that waits for long twice
+
+
+@shared_task
+def note_worker() -> None:
+    """Every 5 s: the sign of life of the worker that builds and sweeps."""
+    cache.set(WORKER_SEEN, 1, timeout=_SEEN_SECONDS)
 
 
 @shared_task
 def sweep_webhooks() -> None:
     """Every 5 s: wake workers for messages that are due and whose wake-up was lost. Also the worker's sign of life."""
-    cache.set(WORKER_SEEN, 1, timeout=_SEEN_SECONDS)
+    cache.set(DELIVERIES_SEEN, 1, timeout=_SEEN_SECONDS)
     for prediction_id in webhook_delivery.due_predictions():
         webhooks.wake(prediction_id)
 
@@ -23,8 +31,15 @@ def sweep_webhooks() -> None:
 def deliver_webhooks(prediction_id: str) -> None:
     """Needs unsettled messages of the prediction; leaves none that is due."""
     wait_seconds = webhook_delivery.deliver_of(prediction_id)
-    if wait_seconds is not None:
+    if wait_seconds is not None and wait_seconds <= _SOON_SECONDS:
         webhooks.wake(prediction_id, after_seconds=wait_seconds)
+
+
+@shared_task
+def remove_old_webhooks() -> None:
+    """Every hour: forget messages that were settled long ago. Needs nothing, leaves none that is older."""
+    while webhook_log.remove_old():
+        pass
 
 
 @shared_task

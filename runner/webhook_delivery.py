@@ -9,21 +9,29 @@ Source: replicate-api.md 5.1 to 5.4.
 import datetime
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
+from django.db import transaction
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from standardwebhooks.webhooks import Webhook
 
 from marketplace.lib import egress
-from runner.models import WebhookDelivery
+from runner.models import WebhookAttempt, WebhookDelivery
 
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 10.0
-RETRY_AFTER_SECONDS = (1, 2, 4, 8, 16, 29)
+_MINUTE, _HOUR = 60, 3600
+# As Replicate does for the first minute; then on, so that a receiver may be away for a day.
+RETRY_AFTER_SECONDS = (
+    *(1, 2, 4, 8, 16, 29),
+    *(5 * _MINUTE, 15 * _MINUTE, 1 * _HOUR, 3 * _HOUR, 6 * _HOUR, 14 * _HOUR),
+)
 SPACING = datetime.timedelta(milliseconds=500)  # between two messages of progress
-_LEASE = datetime.timedelta(seconds=TIMEOUT_SECONDS + 5)
+LEASE = datetime.timedelta(seconds=TIMEOUT_SECONDS + 5)
 _PROGRESS = ("output", "logs")
+_ERROR_CHARACTERS = 500
 TERMINAL = "completed"
 
 
@@ -34,6 +42,7 @@ class Attempt:
     status: int | None
     error: str = ""
     may_retry: bool = True
+    duration_ms: int = 0
 
     @property
     def is_delivered(self) -> bool:
@@ -56,7 +65,7 @@ def deliver_of(prediction_id: str) -> float | None:
         due = max(delivery.next_attempt_at, _earliest(delivery))
         if due > now:
             return (due - now).total_seconds()
-        if delivery.event != TERMINAL and delivery.attempts:
+        if delivery.event != TERMINAL and delivery.tries:
             _give_up(delivery)  # whoever tried it died, and it is worth one try only
         elif _lease(delivery, now):
             _settle(delivery, send(delivery))
@@ -85,22 +94,33 @@ def send(delivery: WebhookDelivery) -> Attempt:
     now = datetime.datetime.now(datetime.UTC)
     headers = signed_headers(delivery, delivery.account.webhook_secret, now=now)
     started = time.monotonic()
+    status, refused, error = None, False, ""
     try:
-        answer = egress.post(delivery.url, bytes(delivery.body), headers, TIMEOUT_SECONDS)
-        attempt = Attempt(answer.status, "" if 200 <= answer.status < 300 else f"answered {answer.status}")
-    except egress.EgressRefused as error:
-        attempt = Attempt(None, str(error), may_retry=False)
-    except egress.EgressFailed as error:
-        attempt = Attempt(None, str(error))
+        status = egress.post(delivery.url, bytes(delivery.body), headers, TIMEOUT_SECONDS).status
+    except egress.EgressRefused as refusal:
+        refused, error = True, str(refusal)
+    except egress.EgressFailed as failure:
+        error = str(failure)
+    if status is not None and not 200 <= status < 300:
+        error = f"answered {status}"
+    duration_ms = round((time.monotonic() - started) * 1000)
     log.info(
         "webhook_tried",
         delivery_id=delivery.pk,
         prediction_id=delivery.prediction_id,
         webhook_event=delivery.event,
-        status=attempt.status,
-        ms=round((time.monotonic() - started) * 1000),
+        status=status,
+        ms=duration_ms,
     )
-    return attempt
+    return Attempt(status, error, not refused, duration_ms)
+
+
+def pause_after(tries: int) -> datetime.timedelta | None:
+    """How long after so many failed tries a terminal message is tried again; None: it is given up.
+
+    Source: replicate-api.md 5.3.
+    """
+    return datetime.timedelta(seconds=RETRY_AFTER_SECONDS[tries - 1]) if tries <= len(RETRY_AFTER_SECONDS) else None
 
 
 def _pending(prediction_id: str) -> QuerySet[WebhookDelivery]:
@@ -135,7 +155,7 @@ def _earliest(delivery: WebhookDelivery) -> datetime.datetime:
 def _lease(delivery: WebhookDelivery, now: datetime.datetime) -> bool:
     """Take the row for one try. False if somebody else did."""
     due = WebhookDelivery.objects.filter(pk=delivery.pk, next_attempt_at=delivery.next_attempt_at)
-    leased = due.update(next_attempt_at=now + _LEASE, attempts=delivery.attempts + 1)
+    leased = due.update(next_attempt_at=now + LEASE, attempts=delivery.attempts + 1)
     delivery.attempts += leased
     return bool(leased)
 
@@ -143,15 +163,23 @@ def _lease(delivery: WebhookDelivery, now: datetime.datetime) -> bool:
 def _settle(delivery: WebhookDelivery, attempt: Attempt) -> None:
     """Write what the try came to; `attempts` tells it from a later one, should the lease have run out."""
     now = datetime.datetime.now(datetime.UTC)
-    retries_left = delivery.attempts <= len(RETRY_AFTER_SECONDS) and delivery.event == TERMINAL and attempt.may_retry
-    again = not attempt.is_delivered and retries_left
-    WebhookDelivery.objects.filter(pk=delivery.pk, attempts=delivery.attempts).update(
-        last_status=attempt.status,
-        last_error=attempt.error[:500],
-        delivered_at=now if attempt.is_delivered else None,
-        next_attempt_at=now + datetime.timedelta(seconds=RETRY_AFTER_SECONDS[delivery.attempts - 1]) if again else None,
-    )
-    if not attempt.is_delivered and not again:
+    may_retry = not attempt.is_delivered and delivery.event == TERMINAL and attempt.may_retry
+    pause = pause_after(delivery.tries) if may_retry else None
+    changes: dict[str, Any] = {"last_status": attempt.status, "last_error": attempt.error[:_ERROR_CHARACTERS]}
+    if attempt.is_delivered:
+        changes["delivered_at"] = now
+    with transaction.atomic():
+        settled = WebhookDelivery.objects.filter(pk=delivery.pk, attempts=delivery.attempts).update(
+            next_attempt_at=now + pause if pause else None, **changes
+        )
+        WebhookAttempt.objects.create(
+            delivery=delivery,
+            number=delivery.attempts,
+            status=attempt.status,
+            error=attempt.error[:_ERROR_CHARACTERS],
+            duration_ms=attempt.duration_ms,
+        )
+    if settled and not attempt.is_delivered and not pause:
         log.warning("webhook_given_up", delivery_id=delivery.pk, webhook_event=delivery.event, error=attempt.error)
 
 

@@ -78,6 +78,17 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "Newest or oldest first",
     },
     "event_cursor": {"name": "cursor", "in": "query", "schema": _TEXT, "description": "`next_cursor` of the last page"},
+    "prediction": {
+        "in": "query",
+        "schema": _TEXT,
+        "description": "Only of this prediction, training or batch, by its id",
+    },
+    "delivery_state": {
+        "name": "state",
+        "in": "query",
+        "schema": {"type": "string", "enum": ["pending", "delivered", "failed", "superseded"]},
+        "description": "Only those in this state",
+    },
     "type": {"in": "query", "schema": _TEXT, "description": "Only these types, separated by commas"},
     "subject": {"in": "query", "schema": _TEXT, "description": "Only of this thing: `prediction/<id>`"},
     "limit": {

@@ -2,7 +2,26 @@
 
 from typing import Any
 
-from marketplace.openapi.schemas import LINK, TEXT, TIME, array, record, ref
+from marketplace.openapi.schemas import COUNT, LINK, TEXT, TIME, array, nullable, page_of, record, ref
+
+_DELIVERY: dict[str, Any] = {
+    "id": {**TEXT, "description": "What receivers see as `webhook-id`"},
+    "event": {"type": "string", "enum": ["start", "output", "logs", "completed"]},
+    "prediction": {**TEXT, "description": "Id of the prediction, training or batch that it tells of"},
+    "url": LINK,
+    "state": {
+        "type": "string",
+        "enum": ["pending", "delivered", "failed", "superseded"],
+        "description": "`superseded`: never sent, as newer news came first",
+    },
+    "attempt_count": COUNT,
+    "last_status": nullable({"type": "integer", "description": "Of the last answer; null without one"}),
+    "last_error": nullable(TEXT),
+    "created_at": TIME,
+    "delivered_at": nullable(TIME),
+    "next_attempt_at": nullable(TIME),
+    "urls": record({"get": LINK, "replay": LINK}),
+}
 
 EVENT_SCHEMAS: dict[str, Any] = {
     "Event": record(
@@ -25,6 +44,40 @@ EVENT_SCHEMAS: dict[str, Any] = {
             "events": array(ref("Event")),
             "next_cursor": {**TEXT, "description": "Keep it, and give it as `cursor` next time"},
             "has_more": {"type": "boolean", "description": "There are more already"},
+        }
+    ),
+    "WebhookDelivery": record(_DELIVERY),
+    "WebhookDeliveryPage": page_of("WebhookDelivery"),
+    "WebhookDeliveryWithAttempts": record(
+        {
+            **_DELIVERY,
+            "body": {**TEXT, "description": "What is signed and sent"},
+            "attempts": array(
+                record(
+                    {
+                        "number": {"type": "integer", "minimum": 1},
+                        "status": nullable({"type": "integer"}),
+                        "error": nullable(TEXT),
+                        "duration_ms": COUNT,
+                        "ended_at": TIME,
+                    }
+                )
+            ),
+        }
+    ),
+    "WebhookReplay": record(
+        {
+            "created_after": {**TIME, "description": "Written then or later"},
+            "created_before": {**TIME, "description": "Written earlier"},
+            "event": {**_DELIVERY["event"], "default": "completed"},
+            "only_failed": {"type": "boolean", "default": False, "description": "Only what was given up"},
+        },
+        optional="event only_failed",
+    ),
+    "WebhookReplayed": record(
+        {
+            "queued": {**COUNT, "description": "How many are sent again, at most 1000"},
+            "has_more": {"type": "boolean", "description": "There are more: ask again from the last one's time"},
         }
     ),
 }

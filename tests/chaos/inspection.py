@@ -16,7 +16,8 @@ from tests.plugins.live_site import LiveSite
 _MARKS = {
     "web": "\0uvicorn\0",
     "runner": "manage.py\0runner\0",
-    "worker": "\0worker\0",
+    "worker": "\0--queues=celery\0",
+    "deliveries": "\0--queues=webhooks\0",
     "postgres": "/postgres\0-D\0",
     "valkey": "valkey-server",
 }

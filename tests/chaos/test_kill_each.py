@@ -60,7 +60,7 @@ def _kill(name: str) -> Callable[[LiveSite], object]:
     return lambda site: kill(site, name)
 
 
-_PROCESSES = ("runner", "web", "worker", "valkey", "postgres")
+_PROCESSES = ("runner", "web", "worker", "deliveries", "valkey", "postgres")
 VICTIMS = {name: _kill(name) for name in _PROCESSES} | {"instances": kill_instances}
 
 

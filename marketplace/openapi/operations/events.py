@@ -18,6 +18,34 @@ _EVENT_PAGE = {
     "has_more": False,
 }
 
+_DELIVERY_URL = "https://models.example.test/v1/webhooks/deliveries/msg_5h1v8q0z3m7k2c9x4n6b8w1r5t"
+_DELIVERY = {
+    "id": "msg_5h1v8q0z3m7k2c9x4n6b8w1r5t",
+    "event": "completed",
+    "prediction": "m9s346q3d25vt4f5v37e3s3e28",
+    "url": "https://hooks.example.test/done?shop=7",
+    "state": "pending",
+    "attempt_count": 1,
+    "last_status": 503,
+    "last_error": "answered 503",
+    "created_at": "2026-01-02T03:04:06.950007Z",
+    "delivered_at": None,
+    "next_attempt_at": "2026-01-02T03:04:08.101931Z",
+    "urls": {"get": _DELIVERY_URL, "replay": f"{_DELIVERY_URL}/replay"},
+}
+_ATTEMPT = {
+    "number": 1,
+    "status": 503,
+    "error": "answered 503",
+    "duration_ms": 112,
+    "ended_at": "2026-01-02T03:04:07.101931Z",
+}
+_DELIVERY_WITH_ATTEMPTS = {
+    **_DELIVERY,
+    "body": '{"id":"m9s346q3d25vt4f5v37e3s3e28","status":"succeeded"}',
+    "attempts": [_ATTEMPT],
+}
+
 OPERATIONS = (
     Operation(
         "get",
@@ -33,5 +61,61 @@ OPERATIONS = (
         answer_example=_EVENT_PAGE,
         parameters=("event_cursor", "type", "subject", "limit", "wait"),
         errors=("400", "404"),
+    ),
+    Operation(
+        "get",
+        "/webhooks/deliveries",
+        "webhooks.deliveries.list",
+        "Webhooks",
+        "List webhook deliveries",
+        {"200": ref("WebhookDeliveryPage")},
+        "Extension: what was and is to be sent to the account's webhooks, newest first, 100 a page. Kept for 30 days "
+        "unless the operator says otherwise.",
+        answer_example={"next": None, "previous": None, "results": [_DELIVERY]},
+        parameters=("prediction", "delivery_state", "cursor"),
+        errors=("400", "404"),
+    ),
+    Operation(
+        "get",
+        "/webhooks/deliveries/{delivery_id}",
+        "webhooks.deliveries.get",
+        "Webhooks",
+        "Get a webhook delivery",
+        {"200": ref("WebhookDeliveryWithAttempts")},
+        "Extension: one message with its body and what came of each try. A terminal message is tried again after 1, 2, "
+        "4, 8, 16 and 29 seconds, then after 5 and 15 minutes, 1, 3, 6 and 14 hours; every other is tried once. A body "
+        "of more than 1 MiB is sent with `input`, `output` and `logs` empty and `truncated: true`.",
+        answer_example=_DELIVERY_WITH_ATTEMPTS,
+        errors=("404",),
+    ),
+    Operation(
+        "post",
+        "/webhooks/deliveries/{delivery_id}/replay",
+        "webhooks.deliveries.replay",
+        "Webhooks",
+        "Send a webhook again",
+        {"202": ref("WebhookDeliveryWithAttempts")},
+        "Extension: sends the message again under the same `webhook-id`, so that a receiver which had it can tell. A "
+        "terminal one is retried as at first; one that waits for its next try is tried now.",
+        answer_example={**_DELIVERY_WITH_ATTEMPTS, "next_attempt_at": "2026-01-02T09:00:00.000000Z"},
+        errors=("404", "409"),
+    ),
+    Operation(
+        "post",
+        "/webhooks/replay",
+        "webhooks.replay",
+        "Webhooks",
+        "Send webhooks of a span of time again",
+        {"202": ref("WebhookReplayed")},
+        "Extension: sends again what was delivered or given up, oldest first, at most 1000 messages. For a receiver "
+        "that was away: `only_failed: true`.",
+        body=ref("WebhookReplay"),
+        body_example={
+            "created_after": "2026-01-02T00:00:00Z",
+            "created_before": "2026-01-02T06:00:00Z",
+            "only_failed": True,
+        },
+        answer_example={"queued": 42, "has_more": False},
+        errors=("400",),
     ),
 )
