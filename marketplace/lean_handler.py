@@ -80,6 +80,8 @@ class LeanHandler(ASGIHandler):
             del response.headers["Content-Type"]
         elif isinstance(response, HttpResponse):
             response.headers.setdefault("Content-Length", str(len(response.content)))
+            if request.method == "HEAD":  # says how long a GET's body would be
+                response.content = b""
         try:
             await self.send_response(response, send)
         finally:

@@ -5,6 +5,7 @@ Secrets are also read from the file named by NAME_FILE.
 """
 
 import os
+import re
 import secrets as random_secrets
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,7 @@ MIDDLEWARE = [
 # The API authenticates by token: no session, no CSRF, no message. Each layer costs a thread switch under ASGI.
 API_MIDDLEWARE: list[str] = [
     "marketplace.throttling.ThrottleMiddleware",
+    "marketplace.transport.TransportMiddleware",
     "marketplace.lib.api_errors.problems_middleware",
 ]
 ROOT_URLCONF = "marketplace.urls"
@@ -261,6 +263,11 @@ RATE_LIMIT_LOW_CREDIT_PER_MINUTE: int = env.int("RATE_LIMIT_LOW_CREDIT_PER_MINUT
 for _name in ("CREATE", "POLL", "OTHER", "LOW_CREDIT"):
     if vars()[f"RATE_LIMIT_{_name}_PER_MINUTE"] < 1:
         raise ImproperlyConfigured(f"RATE_LIMIT_{_name}_PER_MINUTE: expected 1 or more")
+# Origins whose pages may call the API themselves; by default none, and no answer has a CORS header.
+API_CORS_ORIGINS: list[str] = env.list("API_CORS_ORIGINS", default=[])
+for _name in API_CORS_ORIGINS:
+    if not re.fullmatch(r"https?://[^/\s*]+", _name):
+        raise ImproperlyConfigured(f"API_CORS_ORIGINS: expected origins like https://app.example.com, got {_name!r}")
 TOKEN_CACHE_SECONDS: float = env.float("TOKEN_CACHE_SECONDS", default=5.0)
 
 # --- Publishing ---------------------------------------------------------------------------------------------------
