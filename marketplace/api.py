@@ -17,7 +17,7 @@ from runner import api_webhooks as webhooks
 from runner.api_deployments import DeploymentDetail, DeploymentList, ReleaseList, Rollback
 from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
-from runner.api_models import ModelList
+from runner.api_models import ModelDetail, ModelList, VersionDetail
 from runner.api_prediction_list import PredictionList
 from runner.api_trainings import TrainingCreation, TrainingDetail, TrainingList, cancel_training
 
@@ -47,12 +47,12 @@ urlpatterns = [
     path("files/<str:file_id>/download", endpoint(GET=download, rates=None)),
     path("hardware", resource(HardwareList)),
     path("models", creates(ModelList)),
-    path(f"{MODEL}", resource(catalog.ModelDetail)),
+    path(f"{MODEL}", resource(ModelDetail)),
     path(f"{MODEL}/examples", resource(catalog.ModelExamples)),
     path(f"{MODEL}/predictions", endpoint(POST=predictions.create_official_prediction, rates=CREATES)),
     path(f"{MODEL}/readme", resource(catalog.ModelReadme)),
     path(f"{MODEL}/versions", creates(builds.VersionList)),
-    path(f"{MODEL}/versions/<str:version_id>", resource(catalog.VersionDetail)),
+    path(f"{MODEL}/versions/<str:version_id>", resource(VersionDetail)),
     path(f"{MODEL}/versions/<str:version_id>/build", resource(builds.VersionBuild)),
     path(f"{MODEL}/versions/<str:version_id>/trainings", creates(TrainingCreation, rates=CREATES)),
     path("openapi.json", endpoint(GET=openapi_document, rates=None)),

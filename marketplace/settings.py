@@ -99,6 +99,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
     "expire-webhooks": {"task": "runner.tasks.remove_old_webhooks", "schedule": 3600.0},
     "expire-events": {"task": "runner.tasks.remove_old_events", "schedule": 3600.0},
+    "remove-deleted-versions": {"task": "runner.tasks.remove_deleted", "schedule": 60.0},
     "remove-old-data": {"task": "runner.tasks.remove_old_data", "schedule": 60.0},
     "count-runs": {"task": "runner.tasks.count_runs", "schedule": 20.0},
     "forget-idempotency-keys": {"task": "accounts.tasks.forget_idempotency_keys", "schedule": 900.0},

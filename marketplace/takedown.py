@@ -18,19 +18,15 @@ def take_down(actor: User, model: Model, *, reason: str) -> None:
     """Hide a model and stop its predictions and instances. Raises Conflict if it is hidden."""
     with transaction.atomic():
         moderation.hide(actor, model, reason=reason)
-        _forget_everywhere()
+        version_ids = list(model.versions.values_list("pk", flat=True))
+        lookup.forget_facts_everywhere()
         # After the commit: from then on nothing new can be accepted, so that one look finds all there is to cancel.
         transaction.on_commit(partial(predictions.cancel_all_of_model, model.pk))
-        wakeups.send_after_commit(wakeups.RUNNERS, {"type": "stop_version", "model_id": model.pk})
+        wakeups.send_after_commit(wakeups.RUNNERS, {"type": "stop_version", "version_ids": version_ids})
 
 
 def put_back(actor: User, model: Model, *, reason: str) -> None:
     """Show a hidden model again; what was canceled stays so. Raises Conflict if it isn't hidden."""
     with transaction.atomic():
         moderation.restore(actor, model, reason=reason)
-        _forget_everywhere()
-
-
-def _forget_everywhere() -> None:
-    transaction.on_commit(lookup.forget_facts)
-    wakeups.send_after_commit(wakeups.WEB, {"type": "models_changed"})
+        lookup.forget_facts_everywhere()

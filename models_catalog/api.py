@@ -138,7 +138,7 @@ class VersionList(APIView):
         if model.is_official:
             raise NotFound
         pages = NewestFirst()
-        page = pages.paginate_queryset(lookup.list_versions(model), request, view=self)
+        page = pages.paginate_queryset(lookup.list_versions(caller_of(request), model), request, view=self)
         return pages.get_paginated_response([version_document(version) for version in page])
 
 
@@ -147,7 +147,8 @@ class VersionDetail(APIView):
 
     def get(self, request: Request, owner: str, name: str, version_id: str) -> Response:
         """Get a version."""
-        return Response(version_document(lookup.get_version(_model(request, owner, name), version_id)))
+        model = _model(request, owner, name)
+        return Response(version_document(lookup.get_version(caller_of(request), model, version_id)))
 
 
 class CollectionList(APIView):

@@ -8,10 +8,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 
 from accounts.access import Caller
+from marketplace.lib import wakeups
 from marketplace.lib.problems import NotFound
 from models_catalog.models import Model, Version
 
@@ -30,7 +32,7 @@ class VersionFacts:
     model_id: int
     model_name: str  # `owner/name`
     account_id: int
-    is_public: bool
+    is_public: bool  # the model, and this version of it
     is_hidden: bool
     is_official: bool
     is_ready: bool
@@ -39,10 +41,10 @@ class VersionFacts:
 
 
 def visible_models(caller: Caller | None) -> QuerySet[Model]:
-    """All models the caller may see: public ones that are not hidden, and the caller's own."""
+    """All models the caller may see: public ones that are not hidden, and the caller's own. Deleted ones are gone."""
     everybody = Q(visibility=Model.Visibility.PUBLIC, hidden_at=None, account__suspended_at=None)
     mine = Q(account_id=caller.account_id) if caller else Q(pk__in=[])
-    return Model.objects.filter(everybody | mine).select_related("account", "latest_version")
+    return Model.objects.filter(everybody | mine, deleted_at=None).select_related("account", "latest_version")
 
 
 def public_models() -> QuerySet[Model]:
@@ -64,17 +66,32 @@ def _named(models: QuerySet[Model], owner: str, name: str) -> QuerySet[Model]:
     return keys.filter(owner_key=owner.lower(), name_key=name.lower())
 
 
-def list_versions(model: Model) -> QuerySet[Version]:
-    """The versions of a model that can run, newest first."""
-    return model.versions.filter(status=Version.Status.READY).order_by("-created_at")
+def visible_versions(caller: Caller | None) -> QuerySet[Version]:
+    """Versions of all models the caller may see, built or not: private ones for their model's owner alone."""
+    shared = Q(is_private=False)
+    mine = Q(model__account_id=caller.account_id) if caller else Q(pk__in=[])
+    return Version.objects.filter(shared | mine, model__in=visible_models(caller), deleted_at=None)
 
 
-def get_version(model: Model, version_id: str) -> Version:
+def list_versions(caller: Caller | None, model: Model) -> QuerySet[Version]:
+    """The versions of a model that can run and that the caller may see, newest first."""
+    return visible_versions(caller).filter(model=model, status=Version.Status.READY).order_by("-created_at")
+
+
+def get_version(caller: Caller | None, model: Model, version_id: str) -> Version:
     """One version that can run, of this model. Raises NotFound."""
-    version = list_versions(model).filter(pk=version_id.lower()).first()
+    version = list_versions(caller, model).filter(pk=version_id.lower()).first()
     if version is None:
         raise NotFound()
     return version
+
+
+def newest_version(model: Model) -> Version | None:
+    """What the model runs when no version is named: the newest that can run and that all who see the model may see."""
+    versions = model.versions.filter(status=Version.Status.READY, deleted_at=None).order_by("-created_at")
+    if model.visibility == Model.Visibility.PUBLIC:
+        versions = versions.filter(is_private=False)
+    return versions.first()
 
 
 def find_facts(caller: Caller, version_id: str) -> VersionFacts | None:
@@ -88,7 +105,7 @@ def find_official_facts(caller: Caller, owner: str, name: str) -> VersionFacts |
     key = f"{owner}/{name}".lower()
     hit = _official_cache.get(key)
     if hit is None or hit[0] <= time.monotonic():
-        model = _named(Model.objects.filter(is_official=True), owner, name).first()
+        model = _named(Model.objects.filter(is_official=True, deleted_at=None), owner, name).first()
         if model is None or model.latest_version_id is None:
             return None
         hit = _official_cache[key] = (time.monotonic() + _CACHE_SECONDS, model.latest_version_id)
@@ -112,10 +129,16 @@ def forget_facts() -> None:
     _official_cache.clear()
 
 
+def forget_facts_everywhere() -> None:
+    """`forget_facts` after commit, here and in every web process."""
+    transaction.on_commit(forget_facts)
+    wakeups.send_after_commit(wakeups.WEB, {"type": "models_changed"})
+
+
 def _load_facts(version_id: str) -> VersionFacts | None:
     if not _VERSION_ID.fullmatch(version_id):
         return None
-    version = Version.objects.select_related("model__account").filter(pk=version_id).first()
+    version = Version.objects.select_related("model__account").filter(pk=version_id, deleted_at=None).first()
     if version is None:
         return None
     model = version.model
@@ -124,7 +147,7 @@ def _load_facts(version_id: str) -> VersionFacts | None:
         model_id=model.pk,
         model_name=model.full_name,
         account_id=model.account_id,
-        is_public=model.visibility == Model.Visibility.PUBLIC,
+        is_public=model.visibility == Model.Visibility.PUBLIC and not version.is_private,
         is_hidden=model.is_hidden or model.account.is_suspended,
         is_official=model.is_official,
         is_ready=version.is_ready,

@@ -33,6 +33,7 @@ class Model(models.Model):
     latest_version = models.ForeignKey("Version", models.SET_NULL, null=True, blank=True, related_name="+")
     hidden_at = models.DateTimeField(null=True, blank=True)
     hidden_reason = models.TextField(blank=True)
+    deleted_at = models.DateTimeField(null=True, editable=False)  # nobody sees it any more, and its name is free
     created_at = models.DateTimeField(auto_now_add=True)
     search_document = models.GeneratedField(
         expression=SearchVector("name", weight="A", config="english")
@@ -44,7 +45,12 @@ class Model(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint("account", Lower("name"), name="model_name_unique_per_account"),
+            models.UniqueConstraint(
+                "account",
+                Lower("name"),
+                name="model_name_unique_per_account",
+                condition=models.Q(deleted_at=None),
+            ),
         ]
         indexes: ClassVar = [
             GinIndex("search_document", name="model_search_document"),

@@ -58,7 +58,7 @@ def create_model(caller: Caller, new: NewModel, *, hardware_skus: Collection[str
     if new.owner.lower() != caller.username:
         raise PermissionDenied()
     account = Account.objects.get(pk=caller.account_id)
-    if account.models.count() >= MOST_MODELS:
+    if account.models.filter(deleted_at=None).count() >= MOST_MODELS:
         raise Conflict(f"An account may have at most {MOST_MODELS} models.")
     links = {name: getattr(new, name) for name in model_fields.LINKS}
     try:
@@ -97,16 +97,16 @@ def update_model(caller: Caller, model: Model, changes: Mapping[str, str]) -> Mo
 def submit_version(caller: Caller, model: Model, archive: IO[bytes]) -> Version:
     """Publish an archive (zip or tar.gz of a folder with a cog.yaml, seekable) as a version of the caller's model.
 
-    The same content is the same version: one that is ready or in its build is returned as it is, a failed one is built
-    again. Raises PermissionDenied, PayloadTooLarge, ArchiveInvalid, and ValidationFailed that names each mistake in
-    cog.yaml.
+    The same content is the same version: one that is ready or in its build is returned as it is, a failed or deleted
+    one is built again. Raises PermissionDenied, PayloadTooLarge, ArchiveInvalid, and ValidationFailed that names each
+    mistake in cog.yaml.
     """
     if not caller.owns(model.account_id):
         raise PermissionDenied()
     content_digest, packed = _checked(archive)
     version_id = hashlib.sha256(f"{model.pk}:{content_digest}".encode()).hexdigest()
     existing = Version.objects.filter(pk=version_id).first()
-    if existing and existing.status != Version.Status.FAILED:
+    if existing and not _may_be_built_again(existing):
         return existing
     # A new key each time: a crash while storing leaves half a file, which must never pass for the whole one.
     key = default_storage.save(f"archives/{version_id}/{new_id()}.tar.gz", ContentFile(packed))
@@ -135,16 +135,21 @@ def _write_submitted(caller: Caller, model: Model, version_id: str, key: str) ->
     defaults = {"model": model, "created_by_id": caller.user_id, "archive": key}
     with transaction.atomic():
         version, is_new = Version.objects.select_for_update().get_or_create(pk=version_id, defaults=defaults)
-        if not is_new and version.status != Version.Status.FAILED:
+        if not is_new and not _may_be_built_again(version):
             _delete_after_commit(key)  # somebody submitted the same at the same time
             return version
         if not is_new:
-            _delete_after_commit(version.archive)
-            version.archive, version.status = key, Version.Status.SUBMITTED
-            version.save(update_fields=["archive", "status"])
+            if version.archive:
+                _delete_after_commit(version.archive)
+            version.archive, version.status, version.deleted_at = key, Version.Status.SUBMITTED, None
+            version.save(update_fields=["archive", "status", "deleted_at"])
         announce: Callable[[], object] = partial(version_submitted.send, Version, version_id=version_id)
         transaction.on_commit(announce)
     return version
+
+
+def _may_be_built_again(version: Version) -> bool:
+    return version.status == Version.Status.FAILED or version.deleted_at is not None
 
 
 def _delete_after_commit(key: str) -> None:
@@ -175,7 +180,7 @@ def accept_build(
         if not changed:
             return False
         model = Model.objects.select_for_update(of=["self"]).get(versions=version_id)
-        model.latest_version = lookup.list_versions(model).first()
+        model.latest_version = lookup.newest_version(model)
         model.readme = model.readme or readme[: model_fields.README_LENGTH].replace("\0", "")
         model.save(update_fields=["latest_version", "readme"])
     lookup.forget_facts()

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.access import Caller
 from marketplace.lib.problems import FieldError, NotFound, PayloadTooLarge, ValidationFailed
 from marketplace.lib.timestamps import timestamp
-from models_catalog import publishing
+from models_catalog import lookup, publishing
 from models_catalog.api import VersionList as CatalogVersionList
 from models_catalog.models import Version
 from runner.models import Build
@@ -64,8 +64,9 @@ class VersionBuild(APIView):
 
     def get(self, request: Request, owner: str, name: str, version_id: str) -> Response:
         """Get a version's newest build, with its log. For the model's owner."""
-        model = publishing.get_own_model(cast(Caller, request.user), owner, name)
-        version = model.versions.filter(pk=version_id.lower()).first()
+        caller = cast(Caller, request.user)
+        model = publishing.get_own_model(caller, owner, name)
+        version = lookup.visible_versions(caller).filter(model=model, pk=version_id.lower()).first()
         build = version.builds.first() if version else None
         if version is None or build is None:
             raise NotFound

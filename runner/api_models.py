@@ -1,16 +1,18 @@
-"""Creating models by the API: the catalog's verb, with the hardware that the runner offers.
+"""Creating and deleting models by the API: what needs to know of hardware, predictions and deployments.
 
-Source: replicate-api.md 2.5.
+Source: replicate-api.md 2.5, 2.6.
 """
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller_of
+from models_catalog import api as catalog
 from models_catalog import lookup, publishing
 from models_catalog.api import ModelListBase, json_of
 from models_catalog.model_fields import parse_new_model
 from models_catalog.serializers import model_documents
+from runner import deletion
 from runner.models import Hardware
 
 
@@ -24,3 +26,21 @@ class ModelList(ModelListBase):
         created = publishing.create_model(caller_of(request), new, hardware_skus=skus)
         model = lookup.get_model(caller_of(request), caller_of(request).username, created.name)
         return Response(model_documents([model])[0], status=201)
+
+
+class ModelDetail(catalog.ModelDetail):
+    """One model."""
+
+    def delete(self, request: Request, owner: str, name: str) -> Response:
+        """Delete a model."""
+        deletion.delete_model(caller_of(request), owner, name)
+        return Response(status=204)
+
+
+class VersionDetail(catalog.VersionDetail):
+    """One version."""
+
+    def delete(self, request: Request, owner: str, name: str, version_id: str) -> Response:
+        """Delete a version. Its data are removed later."""
+        deletion.delete_version(caller_of(request), owner, name, version_id)
+        return Response(status=202)

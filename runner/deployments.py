@@ -45,7 +45,7 @@ class Configuration:
 
 def create(caller: Caller, new: NewDeployment) -> Deployment:
     """A deployment with its first release. Raises ValidationFailed (model, version), Conflict (name taken)."""
-    version = _version(_model(caller, new.model), new.version)
+    version = _version(caller, _model(caller, new.model), new.version)
     configuration = Configuration(version.pk, new.hardware, new.min_instances, new.max_instances)
     try:
         with transaction.atomic():
@@ -92,7 +92,7 @@ def update(caller: Caller, owner: str, name: str, changes: ReleaseChanges) -> De
 def roll_back(caller: Caller, owner: str, name: str, number: int | None = None) -> Deployment:
     """A new release with an earlier one's configuration: that one's, or the one's before the current.
 
-    Raises NotFound, Conflict (there is none before), ValidationFailed (no such release).
+    Raises NotFound, Conflict (there is none before, its version was deleted), ValidationFailed (no such release).
     """
     with transaction.atomic():
         deployment = _locked(caller, owner, name)
@@ -103,6 +103,8 @@ def roll_back(caller: Caller, owner: str, name: str, number: int | None = None) 
             raise Conflict("There is no earlier release to go back to.")
         if release is None:
             raise ValidationFailed([FieldError("/release", f"There is no release {number}.")])
+        if Version.objects.filter(pk=release.version_id).exclude(deleted_at=None).exists():
+            raise Conflict(f"The version of release {release.number} was deleted.")
         _add_release(caller, deployment, Configuration.of(release), event="deployment.updated", back_to=release.number)
     return get_deployment(caller, owner, name)
 
@@ -159,13 +161,13 @@ def _model(caller: Caller, reference: str) -> Model:
     return model
 
 
-def _version(model: Model, reference: str) -> Version:
+def _version(caller: Caller, model: Model, reference: str) -> Version:
     """reference: an id, or `owner/name:id`."""
     name, has_name, version_id = reference.rpartition(":")
     try:
         if has_name and name.lower() != model.full_name.lower():
             raise NotFound
-        return lookup.get_version(model, version_id)
+        return lookup.get_version(caller, model, version_id)
     except NotFound as error:
         raise ValidationFailed([FieldError("/version", _NO_VERSION)]) from error
 
@@ -179,7 +181,7 @@ def _changed(caller: Caller, now: Release, changes: ReleaseChanges) -> Configura
     if changes.version is not None:
         version_id = changes.version.rpartition(":")[2].lower()
         if version_id != now.version_id or ":" in changes.version:
-            version_id = _version(_model(caller, model_name), changes.version).pk
+            version_id = _version(caller, _model(caller, model_name), changes.version).pk
         wanted = replace(wanted, version_id=version_id)
     given = {
         name: value

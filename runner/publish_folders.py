@@ -11,7 +11,7 @@ from pathlib import Path
 from accounts.access import Caller
 from accounts.models import Account
 from marketplace.lib.problems import NotFound, Problem
-from models_catalog import lookup, project_folder, publishing
+from models_catalog import project_folder, publishing
 from models_catalog.model_fields import NewModel
 from models_catalog.models import Model, Version
 from runner.build_streams import ENDED
@@ -56,7 +56,7 @@ def submit_folder(caller: Caller, model: Model, folder: Path) -> Version:
 
 def watch(version: Version) -> Iterator[str]:
     """The log of a version's newest build as it grows, in pieces, to its end; nothing for one that was ready before."""
-    if lookup.list_versions(version.model).filter(pk=version.pk).exists():
+    if Version.objects.filter(pk=version.pk, status=Version.Status.READY).exists():
         return
     seen, started, is_warned = 0, time.monotonic(), False
     while True:

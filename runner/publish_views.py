@@ -122,7 +122,7 @@ def version_page(request: HttpRequest, owner: str, name: str, version_id: str) -
     """A version and, for the model's owner, its build. Others see versions that can run."""
     caller = session_caller(request)
     model = lookup.get_model(caller, owner, name)
-    version = model.versions.filter(pk=version_id.lower()).first()
+    version = lookup.visible_versions(caller).filter(model=model, pk=version_id.lower()).first()
     is_owner = caller is not None and caller.owns(model.account_id)
     if version is None or not (is_owner or version.is_ready):
         raise NotFound

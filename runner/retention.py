@@ -5,6 +5,7 @@ Source: replicate-api.md 3.6.
 """
 
 import datetime
+from collections.abc import Sequence
 
 import structlog
 from django.conf import settings
@@ -27,16 +28,20 @@ def remove_due(*, now: datetime.datetime, at_most: int = _AT_ONCE) -> int:
     of expired files are `files.remove_expired`'s, which finds them again until they are gone.
     """
     due = _due(now, at_most)
-    if not due:
-        return 0
+    if due:
+        remove_data(due, now=now)
+    return len(due)
+
+
+def remove_data(prediction_ids: Sequence[str], *, now: datetime.datetime) -> None:
+    """Remove the data of ended predictions, in one transaction. Those that have none any more are left as they are."""
     with transaction.atomic():
-        kept = Prediction.objects.filter(pk__in=due, data_removed=False)
+        kept = Prediction.objects.filter(pk__in=prediction_ids, data_removed=False)
         locked = list(kept.select_for_update(of=["self"]).order_by("pk").values_list("pk", flat=True))
         kept.filter(pk__in=locked).update(data_removed=True, input={}, output=None, logs="", sealed_secrets=None)
         expired = files.expire_outputs(locked, now=now)
         _empty_delivered(locked)
     log.info("prediction_data_removed", predictions=len(locked), files=expired)
-    return len(due)
 
 
 def _due(now: datetime.datetime, at_most: int) -> list[str]:

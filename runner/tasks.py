@@ -5,7 +5,7 @@ import datetime
 from celery import shared_task
 from django.core.cache import cache
 
-from runner import builds, event_feed, files, retention, run_counts, webhook_delivery, webhook_log, webhooks
+from runner import builds, deletion, event_feed, files, retention, run_counts, webhook_delivery, webhook_log, webhooks
 
 WORKER_SEEN = "worker-seen"  # marks in the cache: the workers run tasks that beat sends
 DELIVERIES_SEEN = "deliveries-seen"
@@ -53,6 +53,14 @@ def sweep_files() -> None:
 def remove_old_data() -> None:
     """Every minute: remove the data of predictions whose time is over. Leaves none, and none of their files."""
     while retention.remove_due(now=datetime.datetime.now(datetime.UTC)):
+        pass
+    sweep_files()
+
+
+@shared_task
+def remove_deleted() -> None:
+    """Every minute: remove the data of deleted versions. Needs nothing, leaves none."""
+    while deletion.remove_remains(now=datetime.datetime.now(datetime.UTC)):
         pass
     sweep_files()
 

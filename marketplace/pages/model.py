@@ -71,10 +71,10 @@ def readme_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 def versions_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Its versions, newest first; the owner also sees those that are being built or failed."""
     caller, model = _model(request, owner, name)
-    versions = model.versions.defer("openapi_schema", "config").order_by("-created_at")
+    versions = lookup.visible_versions(caller).filter(model=model).defer("openapi_schema", "config")
     if not is_owner(caller, model):
         versions = versions.filter(status=Version.Status.READY)
-    context = {**head(caller, model, "versions"), "versions": list(versions[:200])}
+    context = {**head(caller, model, "versions"), "versions": list(versions.order_by("-created_at")[:200])}
     return render(request, "models_catalog/model_versions.html", context)
 
 

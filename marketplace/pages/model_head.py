@@ -54,7 +54,7 @@ def head(caller: Caller | None, model: Model, tab: str) -> dict[str, Any]:
         "typical": _typical(model, price),
         "warmth": _warmth(model),
         "example_count": model.examples.count(),
-        "version_count": lookup.list_versions(model).count(),
+        "version_count": lookup.list_versions(caller, model).count(),
     }
 
 

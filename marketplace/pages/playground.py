@@ -58,7 +58,7 @@ def filled(caller: Caller | None, model: Model, query: QueryDict) -> Filled:
         prediction = _own_prediction(caller, model, prediction_id)
         panel = panel_of(prediction, prediction.version.openapi_schema)
         return Filled(model, prediction.version, prediction.input, panel=panel)
-    version = lookup.get_version(model, version_id) if version_id else model.latest_version
+    version = lookup.get_version(caller, model, version_id) if version_id else model.latest_version
     if example_id := query.get("example"):
         example: Example | None = model.examples.filter(prediction_id=example_id).first()
         if example is None:
@@ -250,7 +250,7 @@ def _runnable(caller: Caller, version_id: str) -> Version:
 
 def _visible(caller: Caller | None, version_id: str) -> Version:
     """A version that can run, of a model the one who asks may see. Raises NotFound."""
-    versions = Version.objects.filter(status=Version.Status.READY, model__in=lookup.visible_models(caller))
+    versions = lookup.visible_versions(caller).filter(status=Version.Status.READY)
     found = versions.select_related("model__account").filter(pk=version_id.replace("\x00", "").lower()).first()
     if found is None:
         raise NotFound()

@@ -5,6 +5,8 @@ Every sweep is harmless when there is nothing to do, and safe to run on every ho
 
 import asyncio
 import datetime
+import shutil
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from marketplace.lib import dbthreads
-from runner import hosts, instances, lifecycle, streams
+from runner import deletion, hosts, instances, lifecycle, streams
 from runner.lifecycle import Outcome
 from runner.models import Prediction
 from runner.states import FaultClass, Status
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _EVERY_SECONDS = 2.0
+_TIDY_EVERY_SECONDS = 600.0
 _AT_ONCE = 500  # rows of one kind that one round settles
 _NOT_IN_TIME = "Prediction did not start in time (E6716)"
 _YOUNG = datetime.timedelta(seconds=5)  # between a claim's commit and the engine's knowing of it
@@ -35,11 +38,14 @@ class Sweeps:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
+        self._tidied_at = time.monotonic()
 
     async def run(self) -> None:
         """For ever; raises what the database raises."""
         while True:
             await self.once()
+            if time.monotonic() - self._tidied_at > _TIDY_EVERY_SECONDS:
+                await self.tidy()
             await asyncio.sleep(_EVERY_SECONDS)
 
     async def once(self) -> None:
@@ -59,6 +65,13 @@ class Sweeps:
         ended += await dbthreads.run(settle_undriven, engine.host.pk, set(engine.pumps))
         for prediction in ended:
             await streams.publish(prediction.pk, [streams.last_event(prediction)])
+
+    async def tidy(self) -> None:
+        """Remove what this host keeps of deleted versions."""
+        self._tidied_at = time.monotonic()
+        for folder in await dbthreads.run(deletion.unneeded_environments):
+            log.info("environment_removed", version=folder.name)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 def ended_by_others(prediction_ids: set[str]) -> list[str]:

@@ -76,6 +76,16 @@ OPERATIONS = (
         errors=("400", "403", "404"),
     ),
     Operation(
+        "delete",
+        MODEL_PATH,
+        "models.delete",
+        "Models",
+        "Delete a model",
+        {"204": None},
+        "Your own, private, and without versions.",
+        errors=("403", "404", "409"),
+    ),
+    Operation(
         "get",
         f"{MODEL_PATH}/readme",
         "models.readme.get",
@@ -144,6 +154,17 @@ OPERATIONS = (
         {"200": ref("Version")},
         answer_example=VERSION_EXAMPLE,
         errors=("404",),
+    ),
+    Operation(
+        "delete",
+        f"{MODEL_PATH}/versions/{{version_id}}",
+        "models.versions.delete",
+        "Versions",
+        "Delete a version",
+        {"202": None},
+        "Gone from every list at once; its predictions' data and files follow. Not while others may depend on it: a "
+        "public model's, one that somebody else ran, the base of a training, one that a deployment uses.",
+        errors=("403", "404", "409"),
     ),
     Operation(
         "get",
