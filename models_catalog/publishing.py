@@ -197,10 +197,11 @@ def accept_trained(
 ) -> Version:
     """The version that a training made: the trainer's code with weights of its own, for the model's owner alone.
 
-    Its base is the version whose archive it runs, so bases have no base. It is never its model's latest. Repeated for
-    the same training it returns the version that is there. weights: what `setup` gets, "" for none.
+    Its base is the version whose archive it runs, so bases have no base. It is the latest of a private model, never of
+    a public one. Repeated for the same training it returns the version that is there. weights: what `setup` gets, ""
+    for none.
     """
-    version, _ = Version.objects.get_or_create(
+    version, is_new = Version.objects.get_or_create(
         pk=trained_version_id(training_id),
         defaults={
             "model": model,
@@ -216,6 +217,8 @@ def accept_trained(
             "training_id": training_id,
         },
     )
+    if is_new:
+        Model.objects.filter(pk=model.pk).update(latest_version=lookup.newest_version(model))
     return version
 
 
