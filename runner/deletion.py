@@ -112,10 +112,19 @@ def _remove_archive(version: Version) -> None:
         default_storage.delete(version.archive)
 
 
-def unneeded_environments() -> list[Path]:
-    """This host's folders of deleted versions that no instance uses. One removed by mistake would be made again."""
-    folders = {path.name: path for path in settings.ENVIRONMENTS_DIR.glob("*") if _VERSION_ID.fullmatch(path.name)}
+def unneeded_folders() -> list[Path]:
+    """This host's environments and weights of deleted versions that no instance uses.
+
+    One removed by mistake would be made again.
+    """
+    folders = [
+        path
+        for parent in (settings.ENVIRONMENTS_DIR, settings.WEIGHTS_DIR)
+        for path in parent.glob("*")
+        if _VERSION_ID.fullmatch(path.name)
+    ]
     in_use = Instance.objects.exclude(state__in=INSTANCE_ENDED).filter(version=OuterRef("pk"))
     trained = Version.objects.filter(base=OuterRef("pk"), deleted_at=None)  # runs in its base's environment
-    gone = Version.objects.filter(~Exists(in_use), ~Exists(trained), pk__in=folders, deleted_at__isnull=False)
-    return [folders[version_id] for version_id in gone.values_list("pk", flat=True)]
+    deleted = Version.objects.filter(pk__in={path.name for path in folders}, deleted_at__isnull=False)
+    gone = set(deleted.filter(~Exists(in_use), ~Exists(trained)).values_list("pk", flat=True))
+    return [path for path in folders if path.name in gone]

@@ -49,7 +49,11 @@ class PublishForm(forms.Form):
     def __init__(self, caller: Caller, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._caller = caller
-        own = Model.objects.filter(account_id=caller.account_id).order_by("name").values_list("name", flat=True)
+        own = (
+            Model.objects.filter(account_id=caller.account_id, deleted_at=None)
+            .order_by("name")
+            .values_list("name", flat=True)
+        )
         choices = [(name, f"New version of {caller.username}/{name}") for name in own]
         self.fields["target"].choices = [(NEW, "A new model"), *choices]  # type: ignore[attr-defined]
         self.fields["hardware"].choices = hardware_choices()  # type: ignore[attr-defined]

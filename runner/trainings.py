@@ -66,7 +66,7 @@ def find_trainer(caller: Caller, owner: str, name: str, version_id: str, destina
 
 def _find_destination(caller: Caller, destination: object) -> Model:
     owner, _, name = destination.partition("/") if isinstance(destination, str) else ("", "", "")
-    mine = Model.objects.filter(account_id=caller.account_id).select_related("account")
+    mine = Model.objects.filter(account_id=caller.account_id, deleted_at=None).select_related("account")
     model = mine.alias(key=Lower("name")).filter(key=name.lower()).first()
     if model is None or model.account.username.lower() != owner.lower():
         raise NotFound(_NO_DESTINATION)
@@ -197,7 +197,7 @@ def _lock_destination(training: Prediction) -> Model | None:
     if training.destination_id is None:
         return None
     models = Model.objects.select_for_update(of=["self"]).select_related("account")
-    return models.filter(pk=training.destination_id).first()
+    return models.filter(pk=training.destination_id, deleted_at=None).first()
 
 
 def _without_destination(outcome: Outcome) -> Outcome:

@@ -46,11 +46,6 @@ def ensure_weights(version: Version, stored: StoredFile | None) -> Path | None:
     return path
 
 
-def discard(version_id: str) -> None:
-    """Remove a version's weights from this host."""
-    shutil.rmtree(settings.WEIGHTS_DIR / version_id, ignore_errors=True)
-
-
 def _copy(stored: StoredFile, path: Path) -> None:
     try:
         with files.open_content(stored) as content, path.open("wb") as file:

@@ -69,8 +69,8 @@ class Sweeps:
     async def tidy(self) -> None:
         """Remove what this host keeps of deleted versions."""
         self._tidied_at = time.monotonic()
-        for folder in await dbthreads.run(deletion.unneeded_environments):
-            log.info("environment_removed", version=folder.name)
+        for folder in await dbthreads.run(deletion.unneeded_folders):
+            log.info("folder_removed", path=str(folder))
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 

@@ -15,7 +15,7 @@ from runner import deletion
 from runner.models import Deployment, Prediction, Release, StoredFile
 from runner.states import Status
 from tests.accounts.factories import caller_of
-from tests.models_catalog.factories import ModelFactory, VersionFactory
+from tests.models_catalog.factories import ModelFactory, VersionFactory, schema
 from tests.runner.factories import end, make_prediction
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,13 +125,14 @@ def _undeleted_prediction(version: Version) -> Prediction:
     return prediction
 
 
-def test_the_environment_goes_when_no_instance_uses_it(api, version, settings, tmp_path):
-    settings.ENVIRONMENTS_DIR = tmp_path
-    folder: Path = tmp_path / version.pk
-    folder.mkdir()
-    assert deletion.unneeded_environments() == []
+def test_environment_and_weights_go_when_no_instance_uses_it(api, version, settings, tmp_path):
+    settings.ENVIRONMENTS_DIR, settings.WEIGHTS_DIR = tmp_path / "environments", tmp_path / "weights"
+    folders: list[Path] = [parent / version.pk for parent in (settings.ENVIRONMENTS_DIR, settings.WEIGHTS_DIR)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    assert deletion.unneeded_folders() == []
     api.request("DELETE", path_of(version))
-    assert deletion.unneeded_environments() == [folder]
+    assert deletion.unneeded_folders() == folders
 
 
 def test_a_model_without_versions_is_deleted_and_its_name_is_free(api, version):
@@ -144,6 +145,18 @@ def test_a_model_without_versions_is_deleted_and_its_name_is_free(api, version):
     new = {"owner": "alice", "name": "echo", "visibility": "private", "hardware": "cpu"}
     assert api.post("/v1/models", new).status_code == 201
     assert api.post("/v1/models", new).status_code == 409
+
+
+def test_a_deleted_model_is_no_destination_of_a_training(api, alice):
+    trainer = VersionFactory.create(
+        model__account=alice, openapi_schema=schema(TrainingInput={"type": "object", "properties": {}})
+    )
+    ModelFactory.create(account=alice, name="mine", deleted_at=NOW)
+    path = f"/v1/models/{trainer.model.full_name}/versions/{trainer.pk}/trainings"
+    body = {"destination": "alice/mine", "input": {}}
+    assert api.post(path, body).json()["detail"] == "The specified training destination does not exist"
+    ModelFactory.create(account=alice, name="mine")
+    assert api.post(path, body).status_code == 201
 
 
 def test_a_public_model_is_not_deleted(api, alice):
