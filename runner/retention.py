@@ -19,6 +19,7 @@ from runner.models import Prediction, WebhookDelivery
 log = structlog.get_logger(__name__)
 
 _AT_ONCE = 200  # predictions of one transaction
+_TOLD_SECONDS = 600  # for the tries of a webhook's first minute, and some patience
 
 
 def remove_due(*, now: datetime.datetime, at_most: int = _AT_ONCE) -> int:
@@ -47,8 +48,8 @@ def remove_data(prediction_ids: Sequence[str], *, now: datetime.datetime) -> Non
 def _due(now: datetime.datetime, at_most: int) -> list[str]:
     """Ids of predictions whose data's time is over, account by account: some keep theirs for years.
 
-    Not those that an example shows, and not those of which a webhook is still to be delivered: it has them in its body,
-    and is settled within a minute or so, within a day or so where nobody answers.
+    Not those that an example shows, and not at once those of which a webhook is still to be delivered: it has them in
+    its body. Who is away for longer than that is told of the prediction without its data.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -64,7 +65,8 @@ def _due(now: datetime.datetime, at_most: int) -> list[str]:
                       AND NOT p.data_removed AND p.kind = 'prediction' AND p.completed_at IS NOT NULL
                       AND NOT EXISTS (SELECT FROM models_catalog_example AS e WHERE e.prediction_id = p.id)
                       AND NOT EXISTS (SELECT FROM runner_webhookdelivery AS d
-                                       WHERE d.prediction_id = p.id AND d.next_attempt_at IS NOT NULL)
+                                       WHERE d.prediction_id = p.id AND d.next_attempt_at IS NOT NULL
+                                         AND p.completed_at > %(now)s - interval '1 second' * %(told)s)
                     ORDER BY p.completed_at LIMIT %(at_most)s) AS due
              LIMIT %(at_most)s
             """,
@@ -72,6 +74,7 @@ def _due(now: datetime.datetime, at_most: int) -> list[str]:
                 "now": now,
                 "api": settings.API_DATA_KEPT_SECONDS,
                 "web": settings.WEB_DATA_KEPT_SECONDS,
+                "told": _TOLD_SECONDS,
                 "at_most": at_most,
             },
         )

@@ -7,6 +7,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from accounts.models import Account
 from marketplace.lib.problems import NotFound
 from models_catalog.examples import save_example
 from runner import files, retention
@@ -173,10 +174,19 @@ def test_a_file_that_is_removed_early_is_unlinked_before_its_content_goes(versio
 
 
 def test_who_is_still_to_be_told_is_told_everything(version):
+    Account.objects.update(api_data_kept_seconds=60)
     ended(version, webhook="https://hooks.example.com/x")
     body = bytes(WebhookDelivery.objects.get().body)
-    assert remove_after(HOUR) == 0
+    assert remove_after(datetime.timedelta(minutes=2)) == 0
     assert bytes(WebhookDelivery.objects.get().body) == body and b"HI" in body
+
+
+def test_data_does_not_stay_because_a_receiver_is_away(version):
+    prediction = ended(version, webhook="https://hooks.example.com/x")
+    assert remove_after(HOUR) == 1
+    assert is_removed(prediction)
+    delivery = WebhookDelivery.objects.get()
+    assert b"HI" not in bytes(delivery.body) and delivery.next_attempt_at is not None
 
 
 def test_what_was_told_is_emptied_with_the_prediction(version):
