@@ -15,6 +15,7 @@ from runner import api_predictions as predictions
 from runner import api_streams as streams
 from runner import api_webhooks as webhooks
 from runner.api_deployments import DeploymentDetail, DeploymentList, ReleaseList, Rollback
+from runner.api_explanations import PredictionExplanation, TrainingExplanation
 from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
 from runner.api_models import ModelDetail, ModelList, VersionDetail
@@ -62,10 +63,12 @@ urlpatterns = [
         endpoint(GET=predictions.read_prediction, PATCH=predictions.change_prediction, rates=POLLS),
     ),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
+    path("predictions/<str:prediction_id>/explain", resource(PredictionExplanation)),
     path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight, rates=None)),
     path("trainings", resource(TrainingList)),
     path("trainings/<str:training_id>", resource(TrainingDetail, rates=POLLS)),
     path("trainings/<str:training_id>/cancel", endpoint(POST=cancel_training)),
+    path("trainings/<str:training_id>/explain", resource(TrainingExplanation)),
     path("webhooks/default/secret", resource(WebhookSecret)),
     path("webhooks/deliveries", resource(webhooks.DeliveryList)),
     path("webhooks/deliveries/<str:delivery_id>", resource(webhooks.DeliveryDetail)),

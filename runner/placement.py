@@ -16,6 +16,10 @@ class Size:
         """Is there room for it?"""
         return need.cpu_millis <= self.cpu_millis and need.memory_bytes <= self.memory_bytes and need.gpus <= self.gpus
 
+    def plus(self, more: "Size") -> "Size":
+        """Both together."""
+        return Size(self.cpu_millis + more.cpu_millis, self.memory_bytes + more.memory_bytes, self.gpus + more.gpus)
+
     def minus(self, used: "Size") -> "Size":
         """What is left."""
         return Size(self.cpu_millis - used.cpu_millis, self.memory_bytes - used.memory_bytes, self.gpus - used.gpus)
@@ -49,9 +53,5 @@ def find_place(capacity: Size, tenants: Sequence[Tenant], need: Size) -> Place |
             return None
         tenant = idle.pop(0)
         evict.append(tenant.instance_id)
-        free = Size(
-            free.cpu_millis + tenant.size.cpu_millis,
-            free.memory_bytes + tenant.size.memory_bytes,
-            free.gpus + tenant.size.gpus,
-        )
+        free = free.plus(tenant.size)
     return Place(tuple(evict))

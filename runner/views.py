@@ -23,6 +23,8 @@ from marketplace.lib.problems import Unauthenticated
 from models_catalog.schemas import REDACTED, form_fields
 from runner import api_predictions, files, predictions, snippets, trainings, usage_filters
 from runner.documents import document_of
+from runner.explanation_facts import facts_of
+from runner.explanations import explain
 from runner.input_files import find_upload
 from runner.models import Prediction, StoredFile
 from runner.run_panels import panel_of, steps_of
@@ -59,6 +61,7 @@ def prediction_page(request: HttpRequest, prediction_id: str) -> HttpResponse:
         "inputs": shown_inputs(caller, prediction),
         "input_json": as_json(value),
         "steps": steps_of(prediction),
+        "explanation": explain(facts_of(prediction)),
         "metrics": {name: value for name, value in prediction.metrics.items() if not name.endswith("_time")},
         "snippets": [] if prediction.is_training else _snippets(prediction, value, secrets),
     }

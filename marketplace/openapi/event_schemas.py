@@ -80,4 +80,60 @@ EVENT_SCHEMAS: dict[str, Any] = {
             "has_more": {"type": "boolean", "description": "There are more: ask again from the last one's time"},
         }
     ),
+    "Explanation": record(
+        {
+            "id": TEXT,
+            "status": {**TEXT, "description": "Of the prediction or training, as it is stored"},
+            "timeline": array(
+                record(
+                    {
+                        "at": TIME,
+                        "event": {**TEXT, "description": "`created`, `started`, `requeued`, `failed`, …"},
+                        "text": {**TEXT, "description": "What happened, and why, in a sentence"},
+                        "data": {"type": "object", "additionalProperties": True},
+                    }
+                )
+            ),
+            "waiting": nullable(
+                record(
+                    {
+                        "code": {
+                            **TEXT,
+                            "description": "`ahead_of_you`, `booting`, `starting_soon`, `no_such_hardware`, "
+                            "`no_capacity`, `your_limit`",
+                        },
+                        "ahead": {**COUNT, "description": "Predictions that come before it"},
+                        "text": TEXT,
+                    },
+                    description="Why it waits; null once it does not",
+                )
+            ),
+            "hosts": array(
+                record(
+                    {
+                        "name": TEXT,
+                        "code": {
+                            **TEXT,
+                            "description": "`has_room`, `makes_room`, or why not: `lost`, `cordoned`, `too_few_gpus`, "
+                            "`too_little_memory`, `too_few_cpus`, `full`",
+                        },
+                        "refused": {"type": "boolean"},
+                        "text": TEXT,
+                    }
+                )
+            ),
+            "cost": nullable(
+                record(
+                    {
+                        "text": {**TEXT, "description": "Why it costs this"},
+                        "amount": {**TEXT, "description": "A decimal number"},
+                        "currency": TEXT,
+                        "seconds": {"type": "number", "description": "Charged"},
+                        "price_per_second": {**TEXT, "description": "A decimal number"},
+                    },
+                    description="Null until it has ended",
+                )
+            ),
+        }
+    ),
 }

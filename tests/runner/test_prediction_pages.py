@@ -259,3 +259,15 @@ def test_an_example_fills_the_form_and_shows_its_output(visitor: Client, version
     assert 'value="512" checked' in html
     assert "Example output" in html
     assert visitor.get("/alice/echo?example=none").status_code == 404
+
+
+def test_a_run_tells_what_happened_and_why(alice_at_home: Person, version: Version) -> None:
+    prediction = make_prediction(version)
+    lifecycle.requeue(prediction.pk, start(prediction), logs="", reason="its process ended")
+    waiting = alice_at_home.get(f"/p/{prediction.pk}").content.decode()
+    assert "that try is free: its process ended." in waiting
+    assert "Waits:" in waiting
+    end(prediction, Status.FAILED, predict_us=1_500_000)
+    page = alice_at_home.get(f"/p/{prediction.pk}").content.decode()
+    assert "Failed: by an error of the model&#x27;s own." in page
+    assert "Charged for 1.500000 s" in page

@@ -46,6 +46,39 @@ _DELIVERY_WITH_ATTEMPTS = {
     "attempts": [_ATTEMPT],
 }
 
+_EXPLANATION = {
+    "id": "m9s346q3d25vt4f5v37e3s3e28",
+    "status": "succeeded",
+    "timeline": [
+        {
+            "at": "2026-01-02T03:04:05.678901Z",
+            "event": "created",
+            "text": "Accepted.",
+            "data": {"model": "nina/echo", "source": "api"},
+        },
+        {
+            "at": "2026-01-02T03:04:05.801240Z",
+            "event": "started",
+            "text": "Started on host gpu-1.",
+            "data": {"instance": "b2n6xk8dpvs4m0r3jyqe1w7cza", "host": "gpu-1", "try": 1},
+        },
+        {"at": "2026-01-02T03:04:06.950007Z", "event": "succeeded", "text": "Succeeded.", "data": {}},
+    ],
+    "waiting": None,
+    "hosts": [],
+    "cost": {
+        "text": "Charged for 1.148767 s of gpu-small.",
+        "amount": "0.000258473",
+        "currency": "usd",
+        "seconds": 1.148767,
+        "price_per_second": "0.000225",
+    },
+}
+_EXPLAINED = (
+    "Extension: every move with its time and cause; while it waits also why, and what each host can do for it; at the "
+    "end what it cost and why."
+)
+
 OPERATIONS = (
     Operation(
         "get",
@@ -117,5 +150,27 @@ OPERATIONS = (
         },
         answer_example={"queued": 42, "has_more": False},
         errors=("400",),
+    ),
+    Operation(
+        "get",
+        "/predictions/{prediction_id}/explain",
+        "predictions.explain",
+        "Predictions",
+        "Explain a prediction",
+        {"200": ref("Explanation")},
+        _EXPLAINED,
+        answer_example=_EXPLANATION,
+        errors=("404",),
+    ),
+    Operation(
+        "get",
+        "/trainings/{training_id}/explain",
+        "trainings.explain",
+        "Trainings",
+        "Explain a training",
+        {"200": ref("Explanation")},
+        _EXPLAINED,
+        answer_example=_EXPLANATION,
+        errors=("404",),
     ),
 )
