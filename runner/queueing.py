@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from runner.models import Hardware, Host, Instance, Prediction
 from runner.pools import Pool
 from runner.states import INSTANCE_ENDED, InstanceState, Status
 
-_QUEUE_WINDOW = 1000  # oldest waiting predictions that one decision looks at
+_QUEUE_WINDOW = 1000  # waiting predictions that one decision looks at
+_COLUMNS = ("pk", "account_id", "created_at", "version_id", "hardware", "deployment_id", "kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,16 @@ def fair_order(waiting: Iterable[Waiting], running_of: Mapping[int, int]) -> lis
 
 
 def read_queue() -> list[Waiting]:
-    """The oldest predictions that wait for an instance."""
+    """Predictions that wait for an instance: all, or of a long queue those who come first in their account and pool.
+
+    Else a few large batches would hide from us that somebody else waits.
+    """
     rows = Prediction.objects.filter(status=Status.STARTING, claim="").order_by("created_at")
-    columns = ("pk", "account_id", "created_at", "version_id", "hardware", "deployment_id", "kind")
-    found = rows.values_list(*columns)[:_QUEUE_WINDOW]
+    found = list(rows.values_list(*_COLUMNS)[:_QUEUE_WINDOW])
+    if len(found) == _QUEUE_WINDOW:
+        of_one = [F(name) for name in ("account_id", "version_id", "hardware", "deployment_id", "kind")]
+        turn = Window(RowNumber(), partition_by=of_one, order_by="created_at")
+        found = list(rows.alias(turn=turn).order_by("turn", "created_at").values_list(*_COLUMNS)[:_QUEUE_WINDOW])
     return [
         Waiting(pk, account, created_at, Pool(version, hardware, deployment, kind == Prediction.Kind.TRAINING))
         for pk, account, created_at, version, hardware, deployment, kind in found
