@@ -9,6 +9,7 @@ from marketplace.lib.endpoints import CREATES, POLLS, endpoint, rated, resource
 from marketplace.lib.problems import NotFound, problem_response
 from marketplace.pages.api_reference import openapi_document
 from models_catalog import api as catalog
+from runner import api_batches as batches
 from runner import api_builds as builds
 from runner import api_events as events
 from runner import api_predictions as predictions
@@ -34,6 +35,10 @@ async def unknown_path(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("account", resource(CurrentAccount)),
     path("account/settings", resource(AccountSettings)),
+    path("batches", creates(batches.BatchList, rates=CREATES)),
+    path("batches/<str:batch_id>", resource(batches.BatchDetail, rates=POLLS)),
+    path("batches/<str:batch_id>/cancel", resource(batches.BatchCancel)),
+    path("batches/<str:batch_id>/predictions", resource(batches.BatchPredictions)),
     path("collections", resource(catalog.CollectionList)),
     path("collections/<str:slug>", resource(catalog.CollectionDetail)),
     path("deployments", creates(DeploymentList)),

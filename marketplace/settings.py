@@ -100,6 +100,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire-webhooks": {"task": "runner.tasks.remove_old_webhooks", "schedule": 3600.0},
     "expire-events": {"task": "runner.tasks.remove_old_events", "schedule": 3600.0},
     "remove-deleted-versions": {"task": "runner.tasks.remove_deleted", "schedule": 60.0},
+    "close-batches": {"task": "runner.tasks.sweep_batches", "schedule": 60.0},
     "remove-old-data": {"task": "runner.tasks.remove_old_data", "schedule": 60.0},
     "count-runs": {"task": "runner.tasks.count_runs", "schedule": 20.0},
     "forget-idempotency-keys": {"task": "accounts.tasks.forget_idempotency_keys", "schedule": 900.0},
@@ -302,6 +303,7 @@ MAX_LOG_CHARACTERS: int = env.int("MAX_LOG_CHARACTERS", default=1_000_000)
 EVENTS_KEPT_DAYS: int = env.int("EVENTS_KEPT_DAYS", default=30)  # how long consumers of /v1/events may be away
 WEBHOOKS_KEPT_DAYS: int = env.int("WEBHOOKS_KEPT_DAYS", default=30)  # settled messages, for replays
 WEBHOOK_MAX_BODY_BYTES: int = env.int("WEBHOOK_MAX_BODY_BYTES", default=1024 * 1024)  # larger: without the data
+BATCH_INPUTS_AT_ONCE: int = env.int("BATCH_INPUTS_AT_ONCE", default=10_000)  # in an account's unfinished batches
 # What predictions read and made is removed so long after their end. An account may choose its own time for the API's.
 API_DATA_KEPT_SECONDS: int = env.int("API_DATA_KEPT_SECONDS", default=3600)
 WEB_DATA_KEPT_SECONDS: int = env.int("WEB_DATA_KEPT_SECONDS", default=90 * 24 * 3600)

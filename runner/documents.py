@@ -49,6 +49,10 @@ def prediction_document(prediction: Prediction) -> dict[str, Any]:
         document["webhook"] = prediction.webhook
         if prediction.webhook_events is not None:
             document["webhook_events_filter"] = prediction.webhook_events
+    if prediction.batch_id:
+        document["batch"] = prediction.batch_id
+    if prediction.rerun_of:
+        document["rerun_of"] = prediction.rerun_of
     if prediction.tags:
         document["tags"] = prediction.tags
     return document

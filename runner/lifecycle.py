@@ -23,7 +23,7 @@ from billing.metering import PredictionUsage
 from billing.prices import price_by_id
 from marketplace.lib.ids import new_id
 from models_catalog.models import Version
-from runner import event_log, webhooks
+from runner import batch_ends, event_log, webhooks
 from runner.models import Prediction
 from runner.states import TERMINAL, FaultClass, Status
 
@@ -160,6 +160,7 @@ def end_many(outcomes: Sequence[Outcome]) -> list[Prediction | None]:
         rows = {p.pk: p for p in _write_ends(list(first_of.values()), timezone.now())}
         metering.record_many([_usage(row, first_of[pk]) for pk, row in rows.items()])
         webhooks.enqueue_many([(row, "completed") for row in rows.values()])
+        batch_ends.close_batches_of(rows.values())
     return [rows.get(o.prediction_id) if first_of[o.prediction_id] is o else None for o in outcomes]
 
 

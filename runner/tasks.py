@@ -5,7 +5,18 @@ import datetime
 from celery import shared_task
 from django.core.cache import cache
 
-from runner import builds, deletion, event_feed, files, retention, run_counts, webhook_delivery, webhook_log, webhooks
+from runner import (
+    batch_ends,
+    builds,
+    deletion,
+    event_feed,
+    files,
+    retention,
+    run_counts,
+    webhook_delivery,
+    webhook_log,
+    webhooks,
+)
 
 WORKER_SEEN = "worker-seen"  # marks in the cache: the workers run tasks that beat sends
 DELIVERIES_SEEN = "deliveries-seen"
@@ -63,6 +74,12 @@ def remove_deleted() -> None:
     while deletion.remove_remains(now=datetime.datetime.now(datetime.UTC)):
         pass
     sweep_files()
+
+
+@shared_task
+def sweep_batches() -> None:
+    """Every minute: close batches that nobody closed though nothing of them is unfinished."""
+    batch_ends.sweep()
 
 
 @shared_task

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from marketplace.openapi.batch_schemas import BATCH_SCHEMAS
 from marketplace.openapi.deployment_schemas import DEPLOYMENT_SCHEMAS
 from marketplace.openapi.event_schemas import EVENT_SCHEMAS
 from marketplace.openapi.operation import Operation
@@ -138,7 +139,7 @@ def document() -> dict[str, Any]:
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
         "components": {
-            "schemas": {**SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS},
+            "schemas": {**SCHEMAS, **BATCH_SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS},
             "headers": _HEADERS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer r8_…`"},

@@ -45,7 +45,7 @@ _VERSION_ID = {
 }
 _EVENTS = array({"type": "string", "enum": ["start", "output", "logs", "completed"]})
 _WEBHOOK = {**LINK, "description": "Where to send the prediction when it changes. Deliveries are signed."}
-_TAGS = {**array({**TEXT, "minLength": 1, "maxLength": 64}), "maxItems": 10}
+TAGS = {**array({**TEXT, "minLength": 1, "maxLength": 64}), "maxItems": 10}
 _CREATION = {
     "input": {"type": "object", "additionalProperties": True, "description": "What the model takes; see its schema."},
     "webhook": _WEBHOOK,
@@ -54,7 +54,7 @@ _CREATION = {
         "description": "Which changes to tell of; without it `output` and `completed`.",
     },
     "stream": {"type": "boolean", "deprecated": True, "description": "Has no effect: models that can, stream."},
-    "tags": {**_TAGS, "description": "Extension: short texts to find it again by; see the list's `tag`."},
+    "tags": {**TAGS, "description": "Extension: short texts to find it again by; see the list's `tag`."},
 }
 
 SCHEMAS: dict[str, Any] = {
@@ -116,11 +116,12 @@ SCHEMAS: dict[str, Any] = {
             "deadline": TIME,
             "webhook": LINK,
             "webhook_events_filter": _EVENTS,
-            "tags": {**_TAGS, "description": "Extension: those it was given"},
+            "tags": {**TAGS, "description": "Extension: those it was given"},
+            "batch": {**TEXT, "description": "Extension: the id of the batch it is part of"},
+            "rerun_of": {**TEXT, "description": "Extension: the id of the prediction it repeats"},
         },
-        optional="deployment deadline webhook webhook_events_filter tags",
+        optional="deployment deadline webhook webhook_events_filter tags batch rerun_of",
     ),
-    "PredictionChanges": record({"tags": _TAGS}, optional="tags", additionalProperties=False),
     "Training": record(
         {
             "id": TEXT,
@@ -170,6 +171,7 @@ SCHEMAS: dict[str, Any] = {
         optional="webhook webhook_events_filter",
     ),
     "TrainingPage": page_of("Training"),
+    "PredictionChanges": record({"tags": TAGS}, optional="tags", additionalProperties=False),
     "NewPrediction": record(
         {
             "version": {

@@ -6,6 +6,7 @@ Source: replicate-api.md 2.
 from marketplace.openapi.operation import Operation
 from marketplace.openapi.operations import (
     account,
+    batches,
     catalog,
     deployments,
     events,
@@ -17,6 +18,7 @@ from marketplace.openapi.operations import (
 
 OPERATIONS: tuple[Operation, ...] = (
     *predictions.OPERATIONS,
+    *batches.OPERATIONS,
     *trainings.OPERATIONS,
     *models.OPERATIONS,
     *deployments.OPERATIONS,
