@@ -54,7 +54,7 @@ class LiveSite:
     def started(cls, **environment: str) -> Iterator[Self]:
         """A site that is up, with the account `nina`; ended and removed afterwards. environment: further settings."""
         var_dir = Path(tempfile.mkdtemp(prefix="my-live-", dir="/tmp"))  # short: sockets live below it
-        port = _free_port()
+        port = free_port()
         own = {
             "VAR_DIR": str(var_dir),
             "PORT": str(port),
@@ -124,7 +124,7 @@ class LiveSite:
         return (self.var_dir / "serve.log").read_text(errors="replace")
 
     def _wait_for_build(self, path: str) -> None:
-        for _ in _until(_BUILD_SECONDS):
+        for _ in until(_BUILD_SECONDS):
             build = self.request("GET", path).json()
             if build.get("status") == "succeeded":
                 return
@@ -133,7 +133,7 @@ class LiveSite:
         raise RuntimeError(f"The build did not end: {build}\n{self.log()[-4000:]}")
 
     def _wait_until_up(self) -> None:
-        for _ in _until(_START_SECONDS):
+        for _ in until(_START_SECONDS):
             if self.process.poll() is not None:
                 break
             with contextlib.suppress(httpx.TransportError):
@@ -163,13 +163,13 @@ def archive_of(folder: Path) -> bytes:
     return packed.getvalue()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _until(seconds: float) -> Iterator[None]:
+def until(seconds: float) -> Iterator[None]:
     """Turns of a loop that asks another process, for so long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
