@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.db import connection
 from django.utils import timezone
 
+from models_catalog import publishing
 from models_catalog.models import Version
 from runner import build_streams, builds, environments, pythons, trial_setup
 from runner.build_errors import ClaimLost
@@ -66,6 +67,14 @@ def test_a_host_that_lacks_an_environment_makes_it_again_from_the_archive(alice,
     assert (environment.source_dir / "predict.py").read_text() == PREDICT
     assert (environment.source_dir / ".cog" / "openapi_schema.json").exists()
     assert environment.env == {"A": "b"}
+
+
+def test_a_trained_version_has_its_bases_environment(alice):
+    version = submit_files(alice, project(cog__yaml=cog_yaml("gpu: false") + 'environment: ["A=b"]\n'))
+    assert build(version).status == "succeeded"
+    version.refresh_from_db()
+    trained = publishing.accept_trained("t" * 26, model=version.model, trainer=version, weights="", created_by_id=None)
+    assert builds.ensure_environment(trained) == builds.ensure_environment(version)
 
 
 def test_what_the_model_prints_in_its_setup_is_in_the_log(alice):

@@ -74,6 +74,24 @@ async def test_an_instance_answers_and_calls_back(
     await listener.close()
 
 
+async def test_a_set_up_reads_its_weights_from_a_file(
+    backend: ProcessBackend, make_spec: MakeSpec, short_dir: Path
+) -> None:
+    weights = short_dir / "a poem.txt"
+    weights.write_text("a poem")
+    callbacks = short_dir / "callbacks" / "s"
+    listener, ended = CallbackListener(socket_path=callbacks), asyncio.Queue[Snapshot | Completed]()
+    await listener.open()
+    listener.expect("token", "p1", ended.put)
+    handle = await backend.start(make_spec("learner", callbacks_socket=callbacks, weights=weights))
+    await ready(handle)
+    async with Coglet(handle.endpoint) as coglet:
+        await coglet.start("p1", {}, webhook_url=listener.url("token", base=handle.callback_base), events=["completed"])
+        completed = await asyncio.wait_for(ended.get(), 10)
+    assert isinstance(completed, Completed) and completed.output == "I have learned a poem"
+    await listener.close()
+
+
 async def test_nothing_of_the_platform_is_in_its_environment(
     backend: ProcessBackend, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
