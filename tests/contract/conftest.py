@@ -65,3 +65,17 @@ def fail(live_site: LiveSite) -> str:
 def files(live_site: LiveSite) -> str:
     """Files in, files out."""
     return f"nina/files:{live_site.publish('files')}"
+
+
+@pytest.fixture(scope="session")
+def learner(live_site: LiveSite) -> str:
+    """Can be trained: it learns a text by heart."""
+    return f"nina/learner:{live_site.publish('learner')}"
+
+
+@pytest.fixture(scope="session")
+def tuned(live_site: LiveSite) -> str:
+    """A public model without versions, for what trainings make."""
+    wanted = {"owner": "nina", "name": "tuned", "visibility": "public", "hardware": "cpu-small"}
+    live_site.request("POST", "/v1/models", json=wanted).raise_for_status()
+    return "nina/tuned"
