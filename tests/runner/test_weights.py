@@ -4,10 +4,11 @@ import hashlib
 
 import pytest
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
 from models_catalog import publishing
 from models_catalog.models import Version
-from runner import files, weights
+from runner import deletion, files, weights
 from runner.weights import WeightsUnavailable
 from tests.models_catalog.factories import TRAINING, ModelFactory, VersionFactory, schema
 from tests.runner.factories import make_training
@@ -16,7 +17,6 @@ from tests.runner.factories import make_training
 @pytest.fixture(autouse=True)
 def folder(settings, tmp_path):
     settings.WEIGHTS_DIR = tmp_path
-    return tmp_path
 
 
 @pytest.fixture
@@ -67,8 +67,10 @@ def test_an_address_that_cannot_be_reached_is_said(db):
         weights.ensure_weights(version_with("http://127.0.0.1:9/w.tar"), None)
 
 
-def test_they_can_be_removed(stored, folder):
+def test_a_deleted_versions_weights_are_no_longer_needed_here(stored):
     version = version_with(files.output_url(stored))
-    weights.ensure_weights(version, stored)
-    weights.discard(version.pk)
-    assert list(folder.iterdir()) == []
+    path = weights.ensure_weights(version, stored)
+    assert path is not None
+    assert deletion.unneeded_folders() == []
+    Version.objects.filter(pk=version.pk).update(deleted_at=timezone.now())
+    assert deletion.unneeded_folders() == [path.parent]
