@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.access import Caller
 from accounts.models import Account
@@ -24,6 +25,7 @@ from marketplace.lib.ids import new_id
 from marketplace.lib.problems import (
     Conflict,
     FieldError,
+    NotFound,
     PayloadTooLarge,
     PermissionDenied,
     Problem,
@@ -98,8 +100,8 @@ def submit_version(caller: Caller, model: Model, archive: IO[bytes]) -> Version:
     """Publish an archive (zip or tar.gz of a folder with a cog.yaml, seekable) as a version of the caller's model.
 
     The same content is the same version: one that is ready or in its build is returned as it is, a failed or deleted
-    one is built again. Raises PermissionDenied, PayloadTooLarge, ArchiveInvalid, and ValidationFailed that names each
-    mistake in cog.yaml.
+    one is built again. Raises PermissionDenied, PayloadTooLarge, ArchiveInvalid, ValidationFailed that names each
+    mistake in cog.yaml, and NotFound if the model was deleted meanwhile.
     """
     if not caller.owns(model.account_id):
         raise PermissionDenied()
@@ -134,6 +136,10 @@ def _checked(archive: IO[bytes]) -> tuple[str, bytes]:
 def _write_submitted(caller: Caller, model: Model, version_id: str, key: str) -> Version:
     defaults = {"model": model, "created_by_id": caller.user_id, "archive": key}
     with transaction.atomic():
+        # The lock keeps the model from being deleted between the look and the commit.
+        if Model.objects.select_for_update(of=["self"]).filter(pk=model.pk, deleted_at=None).first() is None:
+            default_storage.delete(key)
+            raise NotFound
         version, is_new = Version.objects.select_for_update().get_or_create(pk=version_id, defaults=defaults)
         if not is_new and not _may_be_built_again(version):
             _delete_after_commit(key)  # somebody submitted the same at the same time
@@ -141,8 +147,10 @@ def _write_submitted(caller: Caller, model: Model, version_id: str, key: str) ->
         if not is_new:
             if version.archive:
                 _delete_after_commit(version.archive)
-            version.archive, version.status, version.deleted_at = key, Version.Status.SUBMITTED, None
-            version.save(update_fields=["archive", "status", "deleted_at"])
+            if version.deleted_at:  # it comes back as a new one, and as the model's latest
+                version.created_at, version.deleted_at = timezone.now(), None
+            version.archive, version.status = key, Version.Status.SUBMITTED
+            version.save(update_fields=["archive", "status", "created_at", "deleted_at"])
         announce: Callable[[], object] = partial(version_submitted.send, Version, version_id=version_id)
         transaction.on_commit(announce)
     return version
@@ -170,6 +178,7 @@ def accept_build(
     readme: the project's own, taken where the model has none. False if the version did not wait for a build.
     """
     with transaction.atomic():
+        model = Model.objects.select_for_update(of=["self"]).get(versions=version_id)  # model before version
         changed = Version.objects.filter(pk=version_id, status=Version.Status.SUBMITTED).update(
             status=Version.Status.READY,
             cog_version=cog_version,
@@ -179,7 +188,6 @@ def accept_build(
         )
         if not changed:
             return False
-        model = Model.objects.select_for_update(of=["self"]).get(versions=version_id)
         model.latest_version = lookup.newest_version(model)
         model.readme = model.readme or readme[: model_fields.README_LENGTH].replace("\0", "")
         model.save(update_fields=["latest_version", "readme"])
