@@ -1,6 +1,6 @@
 """Copies of predictions worth showing on a model's page. The first is the model's default."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -23,3 +23,8 @@ def save_example(model: Model, prediction: Mapping[str, Any]) -> Example:
             defaults={"prediction": dict(prediction), "position": 0 if last is None else last + 1},
         )
     return example
+
+
+def remove_examples(model: Model, prediction_ids: Iterable[str]) -> None:
+    """Forget the copies of these predictions: what they show is being removed."""
+    model.examples.filter(prediction_id__in=prediction_ids).delete()

@@ -1,25 +1,29 @@
 """Delete versions and models: out of sight at once, their data soon after.
 
 A deleted row stays as a tombstone, because predictions and what they cost point to it. `remove_remains` removes what
-users would call their data: predictions' inputs and outputs, the archive, and on each host the environment.
+users would call their data: predictions' inputs and outputs, the archive, and on each host the environment. A worker is
+woken to do so; its sweep finds what a lost wake-up or a dead worker left.
 Source: replicate-api.md 2.5, 2.6.
 """
 
 import datetime
 import re
+from functools import partial
 from pathlib import Path
 
 import structlog
+from celery import current_app
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerDown
 
 from accounts.access import Caller
 from marketplace.lib import wakeups
 from marketplace.lib.problems import Conflict
-from models_catalog import lookup, publishing
+from models_catalog import examples, lookup, publishing
 from models_catalog.models import Model, Version
 from runner import deployments, predictions, retention
 from runner.models import Instance, Prediction
@@ -32,7 +36,7 @@ _VERSION_ID = re.compile(r"[0-9a-f]{64}")
 
 
 def delete_version(caller: Caller, owner: str, name: str, version_id: str) -> None:
-    """Nobody sees or runs the version from now on; `remove_remains` removes its data.
+    """Nobody sees or runs the version from now on; what runs of it is canceled, `remove_remains` removes its data.
 
     Raises NotFound, PermissionDenied, and Conflict for a version that others may depend on.
     """
@@ -46,8 +50,12 @@ def delete_version(caller: Caller, owner: str, name: str, version_id: str) -> No
             return  # somebody else has just deleted it
         model.latest_version = lookup.newest_version(model)
         model.save(update_fields=["latest_version"])
+        examples.remove_examples(model, Prediction.objects.filter(version=version).values_list("pk", flat=True))
         lookup.forget_facts_everywhere()
+        # Canceled first: an instance that is told to stop would finish what it runs.
+        transaction.on_commit(partial(predictions.cancel_all_of_version, version.pk))
         wakeups.send_after_commit(wakeups.RUNNERS, {"type": "stop_version", "version_ids": [version.pk]})
+        transaction.on_commit(_wake_worker)
     log.info("version_deleted", version=version.pk, model=model.full_name)
 
 
@@ -65,8 +73,16 @@ def delete_model(caller: Caller, owner: str, name: str) -> None:
         Model.objects.filter(pk=locked.pk).update(deleted_at=timezone.now(), description="", readme="")
         locked.versions.filter(deleted_at=None).update(deleted_at=timezone.now())
         locked.collections.clear()
+        locked.examples.all().delete()
         lookup.forget_facts_everywhere()
     log.info("model_deleted", model=model.full_name)
+
+
+def _wake_worker() -> None:
+    try:
+        current_app.send_task("runner.tasks.remove_deleted", retry=False)
+    except (BrokerDown, OSError) as error:
+        log.warning("wakeup_lost", type="deletion", error=str(error))
 
 
 def _why_not(model: Model, version: Version) -> str | None:
@@ -98,11 +114,9 @@ def remove_remains(*, now: datetime.datetime) -> int:
 
 
 def _remove_predictions(version_id: str, *, now: datetime.datetime) -> None:
-    rows = Prediction.objects.filter(version_id=version_id)
-    for prediction_id in rows.exclude(status__in=TERMINAL).values_list("pk", flat=True):
-        predictions.end_canceled(prediction_id)
-    ids = list(rows.filter(data_removed=False, status__in=TERMINAL).values_list("pk", flat=True)[:_AT_ONCE])
-    retention.remove_data(ids, now=now)
+    predictions.cancel_all_of_version(version_id)  # a web process that had not yet heard may have accepted some
+    ended = Prediction.objects.filter(version_id=version_id, data_removed=False, status__in=TERMINAL)
+    retention.remove_data(list(ended.values_list("pk", flat=True)[:_AT_ONCE]), now=now)
 
 
 def _remove_archive(version: Version) -> None:

@@ -165,8 +165,16 @@ def cancel_all_of_model(model_id: int) -> int:
     return len(ended)
 
 
+def cancel_all_of_version(version_id: str) -> int:
+    """Cancel all that is queued or running of a version that its owner deleted; returns how many."""
+    return _cancel_all(Prediction.objects.filter(version_id=version_id))
+
+
 def cancel_all_of(account_id: int) -> int:
     """Cancel all that an account has queued or running; returns how many."""
-    unfinished = Prediction.objects.filter(account_id=account_id).exclude(status__in=TERMINAL)
-    ids = list(unfinished.values_list("pk", flat=True))
+    return _cancel_all(Prediction.objects.filter(account_id=account_id))
+
+
+def _cancel_all(rows: QuerySet[Prediction]) -> int:
+    ids = list(rows.exclude(status__in=TERMINAL).values_list("pk", flat=True))
     return sum(end_canceled(prediction_id) is not None for prediction_id in ids)

@@ -9,14 +9,16 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from accounts.models import Account
+from marketplace.lib.problems import NotFound
 from models_catalog import publishing
+from models_catalog.examples import save_example
 from models_catalog.models import Model, Version
 from runner import deletion
 from runner.models import Deployment, Prediction, Release, StoredFile
 from runner.states import Status
 from tests.accounts.factories import caller_of
 from tests.models_catalog.factories import ModelFactory, VersionFactory, schema
-from tests.runner.factories import end, make_prediction
+from tests.runner.factories import end, make_prediction, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime.datetime(2030, 1, 2, tzinfo=datetime.UTC)
@@ -109,6 +111,25 @@ def test_predictions_of_a_deleted_version_lose_their_data_and_keep_what_they_cos
     assert not default_storage.exists(version.archive)
 
 
+def test_what_waits_or_runs_is_canceled_before_its_instance_is_told_to_stop(api, version):
+    waiting, running = make_prediction(version), make_prediction(version)
+    start(running)
+    api.request("DELETE", path_of(version))
+    for prediction in (waiting, running):
+        assert api.get(f"/v1/predictions/{prediction.pk}").json()["status"] == "canceled"
+
+
+def test_examples_of_a_deleted_version_are_no_longer_shown(api, version):
+    other = VersionFactory.create(model=version.model)
+    shown = {one.pk: end(make_prediction(one)) for one in (version, other)}
+    for prediction in shown.values():
+        save_example(version.model, api.get(f"/v1/predictions/{prediction.pk}").json())
+    api.request("DELETE", path_of(version))
+    left = api.get("/v1/models/alice/echo/examples").json()["results"]
+    assert [one["id"] for one in left] == [shown[other.pk].pk]
+    assert api.get("/v1/models/alice/echo").json()["default_example"]["id"] == shown[other.pk].pk
+
+
 def test_removing_goes_on_where_a_dead_worker_stopped(api, version):
     api.request("DELETE", path_of(version))
     Version.objects.filter(pk=version.pk).update(archive="")  # it died before it removed the content
@@ -168,3 +189,13 @@ def test_what_was_deleted_may_be_submitted_again(version):
     Version.objects.filter(pk=version.pk).update(deleted_at=NOW)
     again = publishing._write_submitted(caller_of(version.model.account), version.model, version.pk, "archives/new")
     assert (again.status, again.deleted_at, again.archive) == (Version.Status.SUBMITTED, None, "archives/new")
+    assert again.created_at > version.created_at
+
+
+def test_nothing_is_submitted_to_a_model_that_was_deleted_meanwhile(version):
+    Model.objects.filter(pk=version.model_id).update(deleted_at=NOW)
+    key = default_storage.save("archives/late.tar.gz", ContentFile(b"archive"))
+    with pytest.raises(NotFound):
+        publishing._write_submitted(caller_of(version.model.account), version.model, "a" * 64, key)
+    assert not default_storage.exists(key)
+    assert not Version.objects.filter(pk="a" * 64).exists()
