@@ -12,6 +12,7 @@ from models_catalog import api as catalog
 from runner import api_batches as batches
 from runner import api_builds as builds
 from runner import api_events as events
+from runner import api_prediction_detail as prediction
 from runner import api_predictions as predictions
 from runner import api_streams as streams
 from runner import api_webhooks as webhooks
@@ -65,9 +66,10 @@ urlpatterns = [
     path("predictions", endpoint(GET=resource(PredictionList), POST=predictions.create_prediction, rates=CREATES)),
     path(
         "predictions/<str:prediction_id>",
-        endpoint(GET=predictions.read_prediction, PATCH=predictions.change_prediction, rates=POLLS),
+        endpoint(GET=prediction.read_prediction, PATCH=prediction.change_prediction, rates=POLLS),
     ),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
+    path("predictions/<str:prediction_id>/rerun", endpoint(POST=prediction.rerun_prediction, rates=CREATES)),
     path("predictions/<str:prediction_id>/explain", resource(PredictionExplanation)),
     path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight, rates=None)),
     path("trainings", resource(TrainingList)),

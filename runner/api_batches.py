@@ -42,6 +42,8 @@ class BatchList(APIView):
         new = batches.parse_body(cast("dict[str, Any]", request.data))
         facts, by_name = version_references.resolve(caller, new.version)
         now = datetime.datetime.now(datetime.UTC)
+        if new.is_dry_run:
+            return Response(batches.quote(caller, facts, new, by_name=by_name, now=now))
         return _answer(batches.create(caller, facts, new, by_name=by_name, now=now), 201)
 
 

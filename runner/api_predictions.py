@@ -1,4 +1,4 @@
-"""The API of predictions: create (and wait), read, cancel, list. The hot path is async views on the verbs.
+"""The API of predictions: create (and wait), cancel. The hot path is async views on the verbs.
 
 Creating: the row is written by group commit, runners are woken, and who asked to wait has joined the prediction's
 group before that, so that its end can't be missed.  Source: replicate-api.md 2.3, 2.4, 3.5.
@@ -28,7 +28,7 @@ from marketplace.lib.api_errors import parse_object
 from marketplace.lib.endpoints import json_answer
 from marketplace.lib.problems import NotFound
 from models_catalog.lookup import VersionFacts
-from runner import creation_requests, lifecycle, predictions, repeated_creations, streams, tags, version_references
+from runner import creation_requests, lifecycle, predictions, quotes, repeated_creations, streams, version_references
 from runner.creation_requests import CreationBody, Hold
 from runner.deployment_targets import DeploymentTarget
 from runner.documents import created_document, ended_document, prediction_document, prediction_urls
@@ -41,6 +41,7 @@ from runner.streams import Ended
 
 log = structlog.get_logger(__name__)
 
+Resolved = tuple[VersionFacts, bool, DeploymentTarget | None]
 _CANCEL_SECONDS = 1.5  # how long the runner has to end it with all its progress
 _writers: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[Prediction, Prediction]] = WeakKeyDictionary()
 
@@ -50,7 +51,7 @@ async def create_prediction(request: HttpRequest) -> HttpResponse:
     arrived = time.monotonic()
     caller = await aauthenticate(request)
     body = _body(request, needs_version=True)
-    return await _create(
+    return await answer_creation(
         request, caller, body, arrived, lambda: (*version_references.resolve(caller, body.version), None)
     )
 
@@ -60,7 +61,7 @@ async def create_official_prediction(request: HttpRequest, owner: str, name: str
     arrived = time.monotonic()
     caller = await aauthenticate(request)
     body = _body(request, needs_version=False)
-    return await _create(
+    return await answer_creation(
         request, caller, body, arrived, lambda: (version_references.resolve_official(caller, owner, name), True, None)
     )
 
@@ -76,7 +77,7 @@ async def create_deployment_prediction(request: HttpRequest, owner: str, name: s
         return facts, False, target
 
     try:
-        return await _create(request, caller, body, arrived, resolve)
+        return await answer_creation(request, caller, body, arrived, resolve)
     except IntegrityError as error:  # deleted since it was looked up
         raise NotFound from error
 
@@ -85,16 +86,19 @@ def _body(request: HttpRequest, *, needs_version: bool) -> CreationBody:
     return creation_requests.parse_body(parse_object(request.body), needs_version=needs_version)
 
 
-async def _create(
+async def answer_creation(
     request: HttpRequest,
     caller: Caller,
     body: CreationBody,
     arrived: float,
-    resolve: Callable[[], tuple[VersionFacts, bool, DeploymentTarget | None]],
+    resolve: Callable[[], Resolved],
+    *,
+    rerun_of: str = "",
 ) -> HttpResponse:
     """Check in the order of replicate-api.md 2.3, write, answer now or at the end.
 
-    resolve: what to run, whether it was called by its official model's name, and the deployment it was called by.
+    arrived: when the request did, of time.monotonic(). resolve: what to run, whether it was called by its official
+    model's name, and the deployment it was called by.
     """
     headers = request.headers
     hold: Hold | None = None
@@ -117,6 +121,8 @@ async def _create(
             deadline_seconds=deadline,
             traceparent=headers.get("traceparent", "")[:55],
             tags=body.tags,
+            rerun_of=rerun_of,
+            is_dry_run=body.is_dry_run,
         )
         with creation_requests.answered_with(hold):
             return predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))
@@ -126,6 +132,8 @@ async def _create(
         prediction = accept()
     except SynchronousOnlyOperation:
         prediction = await dbthreads.run(accept)
+    if body.is_dry_run:
+        return json_answer(await dbthreads.run(quotes.quote, prediction))
     try:
         if hold is None:
             await _insert(prediction, key)
@@ -204,24 +212,6 @@ async def _final_document(prediction: Prediction, ended: Ended) -> dict[str, Any
     return ended_document(prediction, ended) or prediction_document(
         await dbthreads.run(Prediction.objects.get, pk=prediction.pk)
     )
-
-
-async def read_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:
-    """`GET /v1/predictions/{id}`."""
-    caller = await aauthenticate(request)
-    return json_answer(prediction_document(await dbthreads.run(predictions.get_prediction, caller, prediction_id)))
-
-
-async def change_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:
-    """`PATCH /v1/predictions/{id}`: its tags. An extension."""
-    caller = await aauthenticate(request)
-    wanted = tags.parse_change(parse_object(request.body))
-
-    def change() -> Prediction:
-        prediction = predictions.get_prediction(caller, prediction_id)
-        return prediction if wanted is None else tags.set_tags(prediction, wanted)
-
-    return json_answer(prediction_document(await dbthreads.run(change)))
 
 
 async def cancel_prediction(request: HttpRequest, prediction_id: str) -> HttpResponse:

@@ -18,7 +18,7 @@ from marketplace.lib import wakeups
 from marketplace.lib.json_types import wrong_type
 from marketplace.lib.problems import InputInvalid, InvalidField, NotFound, Throttled
 from models_catalog.lookup import VersionFacts
-from runner import creation_requests, event_log, lifecycle, predictions, tags
+from runner import creation_requests, event_log, lifecycle, predictions, quotes, tags
 from runner.event_log import NewEvent
 from runner.lifecycle import Outcome
 from runner.models import Batch, Prediction
@@ -32,6 +32,7 @@ _MEMBERS = {
     "inputs": (list, "array"),
     "webhook": (str, "string"),
     "tags": (list, "array"),
+    "dry_run": (bool, "boolean"),
 }
 
 
@@ -43,6 +44,7 @@ class NewBatch:
     inputs: list[dict[str, Any]]
     webhook: str = ""
     tags: list[str] = field(default_factory=list)
+    is_dry_run: bool = False
 
 
 def parse_body(body: Mapping[str, Any]) -> NewBatch:
@@ -53,7 +55,13 @@ def parse_body(body: Mapping[str, Any]) -> NewBatch:
         problems += _problems_of_list(inputs)
     if problems:
         raise InputInvalid(problems)
-    return NewBatch(body["version"], body["inputs"], body.get("webhook") or "", tags.unique(body.get("tags") or []))
+    return NewBatch(
+        version=body["version"],
+        inputs=body["inputs"],
+        webhook=body.get("webhook") or "",
+        tags=tags.unique(body.get("tags") or []),
+        is_dry_run=bool(body.get("dry_run")),
+    )
 
 
 def _problems_of_list(inputs: Sequence[Any]) -> list[InvalidField]:
@@ -95,6 +103,14 @@ def create(caller: Caller, facts: VersionFacts, new: NewBatch, *, by_name: bool,
     return batch
 
 
+def quote(
+    caller: Caller, facts: VersionFacts, new: NewBatch, *, by_name: bool, now: datetime.datetime
+) -> dict[str, Any]:
+    """What a batch may be expected to take and cost; it is judged as by `create`, but for credit and room."""
+    rows = _prepare_all(caller, facts, new, by_name=by_name, now=now)
+    return quotes.quote_of_many(rows[0], len(rows))
+
+
 def _ensure_room(caller: Caller, inputs: int) -> None:
     """A batch counts as one call, so what counts here is how much of its kind an account has in the queue at once."""
     is_low = spending.current_standing(caller.account_id).is_low
@@ -111,7 +127,7 @@ def _prepare_all(
     rows: list[Prediction] = []
     invalid: list[InvalidField] = []
     for index, value in enumerate(new.inputs):
-        wanted = NewPrediction(input=value, by_name=by_name, tags=new.tags)
+        wanted = NewPrediction(input=value, by_name=by_name, tags=new.tags, is_dry_run=new.is_dry_run)
         in_order = now + datetime.timedelta(microseconds=index)  # the queue goes by the time of creation
         try:
             rows.append(predictions.prepare(caller, facts, wanted, now=in_order))

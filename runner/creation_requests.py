@@ -29,7 +29,9 @@ _MEMBERS = {
     "webhook": (str, "string"),
     "webhook_events_filter": (list, "array"),
     "webhook_completed": (str, "string"),
-    "tags": (list, "array"),  # an extension
+    # Extensions
+    "tags": (list, "array"),
+    "dry_run": (bool, "boolean"),
 }
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
 _SHORTEST_DEADLINE, _LONGEST_DEADLINE = 5, 24 * 3600
@@ -51,6 +53,7 @@ class CreationBody:
     webhook_events: list[str] | None
     is_webhook_legacy: bool
     tags: list[str]
+    is_dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +70,28 @@ def parse_body(body: Mapping[str, Any], *, needs_version: bool) -> CreationBody:
     Raises InputInvalid with all violations.
     """
     required = ["version", "input"] if needs_version else ["input"]
+    return _parse(body, required, needs_version=needs_version)
+
+
+def parse_rerun_body(body: Mapping[str, Any]) -> CreationBody:
+    """As `parse_body`, of a call that runs a prediction again: nothing must be given, `version` may be."""
+    return _parse(body, [], needs_version=True)
+
+
+def _parse(body: Mapping[str, Any], required: Sequence[str], *, needs_version: bool) -> CreationBody:
     known = _MEMBERS if needs_version else {name: kind for name, kind in _MEMBERS.items() if name != "version"}
     if problems := member_problems(body, known, required):
         raise InputInvalid(problems)
     legacy = not body.get("webhook") and bool(body.get("webhook_completed"))
     events = body.get("webhook_events_filter")
     return CreationBody(
-        input=body["input"],
-        version=body["version"] if needs_version else "",
+        input=body.get("input") or {},
+        version=body.get("version") or "",
         webhook=body.get("webhook") or body.get("webhook_completed") or "",
         webhook_events=["completed"] if legacy else None if events is None else list(dict.fromkeys(events)),
         is_webhook_legacy=legacy,
         tags=tags.unique(body.get("tags") or []),
+        is_dry_run=bool(body.get("dry_run")),
     )
 
 

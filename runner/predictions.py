@@ -38,6 +38,8 @@ class NewPrediction:
     deadline_seconds: int | None = None
     traceparent: str = ""
     tags: list[str] = field(default_factory=list)
+    rerun_of: str = ""  # id of the prediction that it repeats
+    is_dry_run: bool = False  # nobody will insert it: it needs no credit
 
 
 def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: datetime.datetime) -> Prediction:
@@ -46,7 +48,8 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
     Raises InputInvalid with every violation; InsufficientCredit; PriceMissing.
     """
     shown, sealed_secrets = checked_input(caller, facts, new.input)
-    spending.ensure_may_spend(caller.account_id)
+    if not new.is_dry_run:
+        spending.ensure_may_spend(caller.account_id)
     is_streamed = schemas.is_iterator(facts.schema)
     return Prediction(
         id=new_id(),
@@ -61,6 +64,7 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
         price=current_price(facts.hardware),
         source=new.source,
         tags=new.tags,
+        rerun_of=new.rerun_of,
         deployment_id=new.deployment.deployment_id if new.deployment else None,
         deployment_name=new.deployment.full_name if new.deployment else "",
         input=shown,

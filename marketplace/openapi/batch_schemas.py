@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.openapi.schemas import COUNT, LINK, TAGS, TEXT, TIME, array, nullable, page_of, record
+from marketplace.openapi.schemas import COUNT, DRY_RUN, LINK, TAGS, TEXT, TIME, array, nullable, page_of, record
 from runner.batches import MOST_INPUTS
 from runner.states import Status
 
@@ -37,8 +37,9 @@ BATCH_SCHEMAS: dict[str, Any] = {
             },
             "webhook": {**LINK, "description": "Where to send the batch, once, when the last prediction has ended"},
             "tags": {**TAGS, "description": "Given to each prediction"},
+            "dry_run": DRY_RUN,
         },
-        optional="webhook tags",
+        optional="webhook tags dry_run",
         additionalProperties=False,
     ),
 }

@@ -21,6 +21,7 @@ _PROBLEMS = {
     "403": "Visible, but not yours to change",
     "404": "Absent, or not visible to you",
     "409": "The state of the resource forbids it",
+    "410": "Its data are not kept any more",
     "413": "Too large",
     "422": "Body or input break the schema",
     "429": "Too many requests: `Retry-After` says when to come again",
@@ -187,6 +188,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
             answers[status]["links"] = {
                 link.to: {"operationId": link.to, "parameters": link.parameters} for link in operation.links
             }
+    for status, also, example in operation.also:
+        content = {operation.answer_type: _content(also, example)}
+        answers[status] = {"description": _SUCCESSES[status], "content": content, **_headers(*shared)}
     for status in _failures(operation):
         known = () if status == "401" else shared
         answers[status] = {

@@ -118,6 +118,25 @@ event: done
 data: {}
 
 """
+QUOTE_EXAMPLE: dict[str, Any] = {
+    "dry_run": True,
+    "model": "nina/echo",
+    "version": VERSION_ID,
+    "hardware": "cpu",
+    "price": {"currency": "usd", "per_second": "0.0001", "per_second_nanos": 100_000},
+    "expected": {
+        "seconds": {"p50": 1.148767, "p90": 2.5},
+        "cost": {
+            "currency": "usd",
+            "p50": "0.000114877",
+            "p90": "0.00025",
+            "p50_nanos": 114_877,
+            "p90_nanos": 250_000,
+        },
+        "basis": {"runs": 200, "of": "version", "since": "2026-01-01T00:00:00.000000Z"},
+    },
+    "cold_start_seconds": 12.5,
+}
 DEPLOYMENT_EXAMPLE: dict[str, Any] = {
     "owner": "nina",
     "name": "shout-prod",

@@ -21,6 +21,7 @@ class Link:
 class Operation:
     """answer: schema of the body by status (None: no body). parameters: names in the query or header, see document.
 
+    also: further successful answers as (status, schema, example), which have none of the operation's headers and links.
     headers: of the successful answers, names in document, beside those that every answer has. links: from them.
     What all operations share is not said here: the answers 401 and 429, and 400 and 413 of those that take a body.
     """
@@ -38,6 +39,7 @@ class Operation:
     answer_type: str = JSON
     answer_example: Any = None
     parameters: tuple[str, ...] = ()
+    also: tuple[tuple[str, dict[str, Any], Any], ...] = ()
     headers: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     errors: tuple[str, ...] = ()

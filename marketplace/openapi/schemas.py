@@ -46,6 +46,10 @@ _VERSION_ID = {
 _EVENTS = array({"type": "string", "enum": ["start", "output", "logs", "completed"]})
 _WEBHOOK = {**LINK, "description": "Where to send the prediction when it changes. Deliveries are signed."}
 TAGS = {**array({**TEXT, "minLength": 1, "maxLength": 64}), "maxItems": 10}
+DRY_RUN = {
+    "type": "boolean",
+    "description": "Extension: check everything, create nothing, and answer 200 with what it may take and cost.",
+}
 _CREATION = {
     "input": {"type": "object", "additionalProperties": True, "description": "What the model takes; see its schema."},
     "webhook": _WEBHOOK,
@@ -55,6 +59,7 @@ _CREATION = {
     },
     "stream": {"type": "boolean", "deprecated": True, "description": "Has no effect: models that can, stream."},
     "tags": {**TAGS, "description": "Extension: short texts to find it again by; see the list's `tag`."},
+    "dry_run": DRY_RUN,
 }
 
 SCHEMAS: dict[str, Any] = {
@@ -118,9 +123,10 @@ SCHEMAS: dict[str, Any] = {
             "webhook_events_filter": _EVENTS,
             "tags": {**TAGS, "description": "Extension: those it was given"},
             "batch": {**TEXT, "description": "Extension: the id of the batch it is part of"},
+            "queue": ref("Queue"),
             "rerun_of": {**TEXT, "description": "Extension: the id of the prediction it repeats"},
         },
-        optional="deployment deadline webhook webhook_events_filter tags batch rerun_of",
+        optional="deployment deadline webhook webhook_events_filter tags batch queue rerun_of",
     ),
     "Training": record(
         {
@@ -171,6 +177,76 @@ SCHEMAS: dict[str, Any] = {
         optional="webhook webhook_events_filter",
     ),
     "TrainingPage": page_of("Training"),
+    "Queue": record(
+        {
+            "place": {"type": "integer", "minimum": 1},
+            "reason": {
+                "type": "string",
+                "enum": ["ahead_of_you", "booting", "starting_soon", "no_such_hardware", "no_capacity"],
+            },
+            "message": TEXT,
+            "expected_start_at": nullable({**TIME, "description": "An estimate; null where nothing can be said"}),
+        },
+        description="Extension: only in the answer to reading one prediction that waits: its place among those for the "
+        "same instances in the order in which they are taken, which is fair between accounts, and why it waits.",
+    ),
+    "Costs": record(
+        {
+            "currency": {**TEXT, "example": "usd"},
+            "p50": {**TEXT, "description": "In units of the currency"},
+            "p90": TEXT,
+            "p50_nanos": {**COUNT, "description": "In billionths of it"},
+            "p90_nanos": COUNT,
+        }
+    ),
+    "Quote": record(
+        {
+            "dry_run": {"type": "boolean", "enum": [True]},
+            "model": TEXT,
+            "version": TEXT,
+            "hardware": {**TEXT, "description": "A SKU of `GET /hardware`"},
+            "deployment": TEXT,
+            "price": record({"currency": TEXT, "per_second": TEXT, "per_second_nanos": COUNT}),
+            "expected": {
+                **record(
+                    {
+                        "seconds": record({"p50": {"type": "number"}, "p90": {"type": "number"}}),
+                        "cost": ref("Costs"),
+                        "basis": record(
+                            {"runs": COUNT, "of": {"type": "string", "enum": ["version", "model"]}, "since": TIME},
+                            description="The runs it is taken from",
+                        ),
+                    }
+                ),
+                "nullable": True,
+                "description": "What half, and nine in ten, of the runs like it did not exceed; null where too few are "
+                "known, and `reason` says so",
+            },
+            "reason": TEXT,
+            "cold_start_seconds": {
+                "type": "number",
+                "description": "What it waits longer, as no instance is ready now",
+            },
+            "predictions": {**COUNT, "description": "Of a batch: how many"},
+            "expected_total_cost": ref("Costs"),
+        },
+        optional="deployment reason cold_start_seconds predictions expected_total_cost",
+        description="Extension: what a call with `dry_run` is answered.",
+    ),
+    "Rerun": record(
+        {
+            "input": {
+                "type": "object",
+                "additionalProperties": True,
+                "description": "What differs; null removes a member. Secrets must be given again.",
+            },
+            "version": {**TEXT, "description": "Another version to run; without it the same"},
+            **{name: member for name, member in _CREATION.items() if name != "input"},
+        },
+        optional="input version webhook webhook_events_filter stream tags dry_run",
+        additionalProperties=False,
+        description="Extension: how a prediction is run again.",
+    ),
     "PredictionChanges": record({"tags": TAGS}, optional="tags", additionalProperties=False),
     "NewPrediction": record(
         {
@@ -180,11 +256,11 @@ SCHEMAS: dict[str, Any] = {
             },
             **_CREATION,
         },
-        optional="webhook webhook_events_filter stream tags",
+        optional="webhook webhook_events_filter stream tags dry_run",
         additionalProperties=False,
     ),
     "NewOfficialPrediction": record(
-        _CREATION, optional="webhook webhook_events_filter stream tags", additionalProperties=False
+        _CREATION, optional="webhook webhook_events_filter stream tags dry_run", additionalProperties=False
     ),
     "PredictionPage": page_of("Prediction"),
     "Version": record(

@@ -88,8 +88,10 @@ def committed(transactional_db: None) -> None:
     from accounts import tokens
     from billing import prices, spending
     from models_catalog import lookup
+    from runner import waiting
 
     prices.forget()
+    waiting.forget()
     spending.forget()
     lookup.forget_facts()
     tokens.forget(list(tokens._cache))

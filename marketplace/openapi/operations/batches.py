@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.openapi.examples import PREDICTION_EXAMPLE, page_example
+from marketplace.openapi.examples import PREDICTION_EXAMPLE, QUOTE_EXAMPLE, page_example
 from marketplace.openapi.operation import Link, Operation
 from marketplace.openapi.schemas import ref
 from runner.states import Status
@@ -24,6 +24,17 @@ _BATCH: dict[str, Any] = {
 }
 _OVER = {**_BATCH, "status": "completed", "completed_at": "2026-01-02T03:04:09.000000Z"}
 _CANCELED = {**_OVER, "counts": {**dict.fromkeys(Status.values, 0), "succeeded": 1, "canceled": 2}}
+_QUOTE = {
+    **QUOTE_EXAMPLE,
+    "predictions": 3,
+    "expected_total_cost": {
+        "currency": "usd",
+        "p50": "0.000344631",
+        "p90": "0.00075",
+        "p50_nanos": 344_631,
+        "p90_nanos": 750_000,
+    },
+}
 _OF_BATCH = {"batch_id": "$response.body#/id"}
 _NEXT = tuple(Link(to, _OF_BATCH) for to in ("batches.get", "batches.predictions.list", "batches.cancel"))
 
@@ -47,6 +58,7 @@ OPERATIONS = (
         },
         answer_example={**_BATCH, "counts": {**dict.fromkeys(Status.values, 0), "starting": 3}},
         parameters=("Idempotency-Key",),
+        also=(("200", ref("Quote"), _QUOTE),),
         headers=("Location",),
         links=_NEXT,
         errors=("400", "402", "409", "422"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.openapi.examples import DEPLOYMENT_EXAMPLE, NEW_PREDICTION, page_example
+from marketplace.openapi.examples import DEPLOYMENT_EXAMPLE, NEW_PREDICTION, QUOTE_EXAMPLE, page_example
 from marketplace.openapi.operation import DEPLOYMENT_PATH, Link, Operation
 from marketplace.openapi.schemas import ref
 
@@ -93,6 +93,7 @@ OPERATIONS = (
         body_example={"input": {"text": "hi there"}},
         answer_example={**NEW_PREDICTION, "deployment": "nina/shout-prod"},
         parameters=("Prefer", "Cancel-After", "Idempotency-Key"),
+        also=(("200", ref("Quote"), {**QUOTE_EXAMPLE, "deployment": "nina/shout-prod"}),),
         headers=("Location", "Preference-Applied"),
         links=(Link("predictions.get", _OF_PREDICTION), Link("predictions.cancel", _OF_PREDICTION)),
         errors=("400", "402", "404", "409", "422"),

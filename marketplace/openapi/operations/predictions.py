@@ -6,6 +6,7 @@ from marketplace.openapi.examples import (
     CANCELED_PREDICTION,
     NEW_PREDICTION,
     PREDICTION_EXAMPLE,
+    QUOTE_EXAMPLE,
     STREAM_EXAMPLE,
     page_example,
 )
@@ -13,6 +14,7 @@ from marketplace.openapi.operation import MODEL_PATH, Link, Operation
 from marketplace.openapi.schemas import ref
 
 _CREATED: dict[str, dict[str, Any] | None] = {"201": ref("Prediction"), "202": ref("Prediction")}
+_QUOTED = (("200", ref("Quote"), QUOTE_EXAMPLE),)
 _WAITING = ("Prefer", "Cancel-After", "Idempotency-Key")
 _OF_CREATED = ("Location", "Preference-Applied")
 _OF_PREDICTION = {"prediction_id": "$response.body#/id"}
@@ -36,6 +38,7 @@ OPERATIONS = (
         body_example={"version": PREDICTION_EXAMPLE["version"], "input": {"text": "hi there"}},
         answer_example=NEW_PREDICTION,
         parameters=_WAITING,
+        also=_QUOTED,
         headers=_OF_CREATED,
         links=_NEXT,
         errors=("400", "402", "409", "422"),
@@ -60,6 +63,7 @@ OPERATIONS = (
         "Predictions",
         "Get a prediction",
         {"200": ref("Prediction")},
+        "Of one that waits also `queue`, an extension: its place, why it waits, when it may start.",
         answer_example=PREDICTION_EXAMPLE,
         links=(Link("predictions.cancel", _OF_PREDICTION),),
         errors=("404",),
@@ -100,9 +104,33 @@ OPERATIONS = (
         body_example={"input": {"text": "hi there"}},
         answer_example={**NEW_PREDICTION, "version": "hidden"},
         parameters=_WAITING,
+        also=_QUOTED,
         headers=_OF_CREATED,
         links=_NEXT,
         errors=("400", "402", "404", "409", "422"),
+    ),
+    Operation(
+        "post",
+        "/predictions/{prediction_id}/rerun",
+        "predictions.rerun",
+        "Predictions",
+        "Run a prediction again",
+        _CREATED,
+        "Extension: the same version with the same input, but for the changes that are given. The new prediction names "
+        "the old one in `rerun_of`.",
+        body=ref("Rerun"),
+        body_example={"input": {"text": "hello again"}},
+        answer_example={
+            **NEW_PREDICTION,
+            "id": "x2r346q3d25vt4f5v37e3s3e28",
+            "input": {"text": "hello again"},
+            "rerun_of": NEW_PREDICTION["id"],
+        },
+        parameters=_WAITING,
+        also=_QUOTED,
+        headers=_OF_CREATED,
+        links=_NEXT,
+        errors=("400", "402", "404", "409", "410", "422"),
     ),
     Operation(
         "get",
