@@ -25,7 +25,7 @@ class AccountAdmin(ReadOnlyAdmin):
     list_filter: ClassVar = ["kind", ("suspended_at", admin.EmptyFieldListFilter)]
     search_fields: ClassVar = ["username", "name", "user__email"]
     ordering: ClassVar = ["-created_at"]
-    hidden = ("webhook_secret",)
+    hidden = ("webhook_secret", "previous_webhook_secret")
     actions_detail: ClassVar = ["suspend", "restore"]
 
     def offers(self, action: str, row: Any) -> bool:

@@ -6,9 +6,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import webhook_secrets
 from accounts.authentication import caller_of
 from accounts.models import Account
 from accounts.preferences import Preferences, get_preferences, keep_api_data, parse_changes
+from marketplace.lib.timestamps import timestamp
 
 
 def account_document(account: Account) -> dict[str, str | None]:
@@ -54,8 +56,17 @@ def settings_document(preferences: Preferences) -> dict[str, int | None]:
 
 
 class WebhookSecret(APIView):
-    """The secret that signs the account's webhooks: one per account, stable."""
+    """The secret that signs the account's webhooks: one per account, stable until it is rotated."""
 
     def get(self, request: Request) -> Response:
         """Get the secret."""
-        return Response({"key": Account.objects.get(pk=caller_of(request).account_id).webhook_secret})
+        return Response({"key": webhook_secrets.get_secret(caller_of(request))})
+
+
+class WebhookSecretRotation(APIView):
+    """A new secret. An extension."""
+
+    def post(self, request: Request) -> Response:
+        """Rotate the secret."""
+        rotation = webhook_secrets.rotate(caller_of(request))
+        return Response({"key": rotation.key, "previous_signs_until": timestamp(rotation.previous_until)})

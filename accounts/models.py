@@ -30,6 +30,8 @@ class Account(models.Model):
     github_url = models.URLField(null=True, blank=True)  # noqa: DJ001 - null on the wire
     avatar_url = models.URLField(null=True, blank=True)  # noqa: DJ001
     webhook_secret = models.CharField(max_length=64, default=new_webhook_secret, editable=False)
+    previous_webhook_secret = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    previous_webhook_secret_until = models.DateTimeField(null=True, blank=True, editable=False)  # signs until then too
     api_data_kept_seconds = models.PositiveIntegerField(null=True, blank=True)  # None: as the installation says
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.TextField(blank=True)

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from accounts.api import AccountSettings, CurrentAccount, WebhookSecret
+from accounts.api import AccountSettings, CurrentAccount, WebhookSecret, WebhookSecretRotation
 from accounts.idempotency import creates
 from marketplace.lib.endpoints import CREATES, POLLS, endpoint, rated, resource
 from marketplace.lib.problems import NotFound, problem_response
@@ -77,6 +77,7 @@ urlpatterns = [
     path("trainings/<str:training_id>/cancel", endpoint(POST=cancel_training)),
     path("trainings/<str:training_id>/explain", resource(TrainingExplanation)),
     path("webhooks/default/secret", resource(WebhookSecret)),
+    path("webhooks/default/secret/rotate", resource(WebhookSecretRotation)),
     path("webhooks/deliveries", resource(webhooks.DeliveryList)),
     path("webhooks/deliveries/<str:delivery_id>", resource(webhooks.DeliveryDetail)),
     path("webhooks/deliveries/<str:delivery_id>/replay", resource(webhooks.DeliveryReplay)),

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from standardwebhooks.webhooks import Webhook
 
+from accounts.webhook_secrets import signing_secrets
 from marketplace.lib import egress
 from runner.models import WebhookAttempt, WebhookDelivery
 
@@ -78,9 +79,10 @@ def due_predictions(*, at_most: int = 500) -> list[str]:
     return list(due.values_list("prediction_id", flat=True).distinct()[:at_most])
 
 
-def signed_headers(delivery: WebhookDelivery, secret: str, *, now: datetime.datetime) -> dict[str, str]:
-    """Headers of Standard Webhooks for this try.  Source: replicate-api.md 5.4."""
-    signature = Webhook(secret).sign(delivery.pk, now, bytes(delivery.body).decode())
+def signed_headers(delivery: WebhookDelivery, *secrets: str, now: datetime.datetime) -> dict[str, str]:
+    """Headers of Standard Webhooks for this try, with a signature by each secret.  Source: replicate-api.md 5.4."""
+    body = bytes(delivery.body).decode()
+    signature = " ".join(Webhook(secret).sign(delivery.pk, now, body) for secret in secrets)
     return {
         "content-type": "application/json",
         "webhook-id": delivery.pk,
@@ -92,7 +94,7 @@ def signed_headers(delivery: WebhookDelivery, secret: str, *, now: datetime.date
 def send(delivery: WebhookDelivery) -> Attempt:
     """One try over the network."""
     now = datetime.datetime.now(datetime.UTC)
-    headers = signed_headers(delivery, delivery.account.webhook_secret, now=now)
+    headers = signed_headers(delivery, *signing_secrets(delivery.account, now), now=now)
     started = time.monotonic()
     status, refused, error = None, False, ""
     try:

@@ -65,6 +65,7 @@ EVENT_SCHEMAS: dict[str, Any] = {
             ),
         }
     ),
+    "WebhookSecretRotation": record({"key": TEXT, "previous_signs_until": TIME}),
     "WebhookReplay": record(
         {
             "created_after": {**TIME, "description": "Written then or later"},

@@ -54,4 +54,18 @@ OPERATIONS = (
         "Webhooks are signed as Standard Webhooks says: webhook-id, webhook-timestamp, webhook-signature.",
         answer_example={"key": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"},
     ),
+    Operation(
+        "post",
+        "/webhooks/default/secret/rotate",
+        "webhooks.default.secret.rotate",
+        "Account",
+        "Change the secret that signs webhooks",
+        {"200": ref("WebhookSecretRotation")},
+        "Extension: a new secret at once. For 24 hours every webhook carries two signatures, the second one by the "
+        "secret before, so that no receiver refuses one meanwhile. Rotating twice ends a leaked secret at once.",
+        answer_example={
+            "key": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+            "previous_signs_until": "2026-01-03T03:04:05.678901Z",
+        },
+    ),
 )
