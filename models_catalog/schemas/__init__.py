@@ -1,9 +1,11 @@
 """A version's schema document (OpenAPI 3.0, as Cog makes it) and all that the site does with it.
 
 `documents` reads and checks the document, `validation` judges inputs, `inputs` cleans and redacts them, `forms` says
-how a page asks for them, `outputs` what kind of thing the model gives.  No Django here: documents in, values out.
+how a page asks for them, `outputs` what kind of thing the model gives, `comparison` what changed from one document to
+another (by the rules in `narrowing`).  No Django here: documents in, values out.
 """
 
+from models_catalog.schemas.comparison import Change, Comparison, compare
 from models_catalog.schemas.documents import Document, SchemaInvalid, check_document
 from models_catalog.schemas.forms import FieldKind, FormField, form_fields
 from models_catalog.schemas.inputs import REDACTED, clean_input, redact, secret_values
@@ -27,6 +29,8 @@ from models_catalog.schemas.validation import (
 __all__ = [
     "INPUT_MISSING",
     "REDACTED",
+    "Change",
+    "Comparison",
     "Document",
     "FieldKind",
     "FormField",
@@ -36,6 +40,7 @@ __all__ = [
     "Validator",
     "check_document",
     "clean_input",
+    "compare",
     "form_fields",
     "in_words",
     "is_concatenated",

@@ -19,6 +19,8 @@ URI_PATTERN = "^([hH][tT][tT][pP][sS]?|[dD][aA][tT][aA]):"
 _PREFIX = "#/components/schemas/"
 _MOST_NODES = 20_000
 _DEEPEST = 60
+_MOST_SHOWN = 1_000
+_DEEPEST_SHOWN = 12
 _COPIED = (
     "enum", "multipleOf", "minLength", "maxLength", "minItems", "maxItems", "uniqueItems", "minProperties",
     "maxProperties", "required",
@@ -76,6 +78,33 @@ def resolved(document: Document, node: dict[str, Any]) -> dict[str, Any]:
         return node
     beneath = {key: value for key, value in inner.items() if key not in ("title", "description")}
     return beneath | {key: value for key, value in node.items() if key not in ("$ref", "allOf")}
+
+
+def expanded(document: Document, node: dict[str, Any]) -> dict[str, Any]:
+    """The node with its references followed, as far as they lead within bounds; what is beyond stays as it is.
+
+    For showing and comparing: nothing is raised.
+    """
+    whole = _expanded(document, node, depth=0, left=[_MOST_SHOWN])
+    return whole if isinstance(whole, dict) else node
+
+
+def _expanded(document: Document, node: Any, *, depth: int, left: list[int]) -> Any:
+    left[0] -= 1
+    if depth > _DEEPEST_SHOWN or left[0] < 0:
+        return node
+    if isinstance(node, list):
+        return [_expanded(document, item, depth=depth + 1, left=left) for item in node]
+    if not isinstance(node, dict):
+        return node
+    try:
+        whole = resolved(document, node)
+    except SchemaInvalid:
+        return node
+    return {
+        key: value if key in ("default", "enum", "example") else _expanded(document, value, depth=depth + 1, left=left)
+        for key, value in whole.items()
+    }
 
 
 def input_schema(document: Document, name: str) -> dict[str, Any]:
