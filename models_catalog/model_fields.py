@@ -47,8 +47,7 @@ def parse_new_model(document: Mapping[str, Any], *, hardware_skus: Collection[st
     errors: list[FieldError] = []
     for field in fields(NewModel):
         value = document.get(field.name)
-        if value is not None and not isinstance(value, str):
-            errors.append(FieldError(f"/{field.name}", "Expected a string."))
+        errors += _text_mistakes(field.name, value)
         values[field.name] = value.strip() if isinstance(value, str) else ""
     new = NewModel(**values)
     wrong = {error.pointer for error in errors}
@@ -87,8 +86,8 @@ def parse_changes(document: Mapping[str, Any]) -> dict[str, str]:
         if name not in document:
             continue
         value = document[name]
-        if value is not None and not isinstance(value, str):
-            errors.append(FieldError(f"/{name}", "Expected a string."))
+        if wrong := _text_mistakes(name, value):
+            errors += wrong
             continue
         changes[name] = value or ""
         if name.endswith("_url"):
@@ -99,6 +98,15 @@ def parse_changes(document: Mapping[str, Any]) -> dict[str, str]:
     if errors:
         raise ValidationFailed(errors)
     return changes
+
+
+def _text_mistakes(name: str, value: object) -> list[FieldError]:
+    """What is wrong with a member that is to be a text or null; the database takes no U+0000."""
+    if value is not None and not isinstance(value, str):
+        return [FieldError(f"/{name}", "Expected a string.")]
+    if value is not None and "\0" in value:
+        return [FieldError(f"/{name}", "Must not contain the character U+0000.")]
+    return []
 
 
 def link_mistake(name: str, url: str) -> FieldError | None:
