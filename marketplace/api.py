@@ -5,6 +5,7 @@ from django.urls import path, re_path
 
 from accounts.api import AccountSettings, CurrentAccount, WebhookSecret, WebhookSecretRotation
 from accounts.idempotency import creates
+from marketplace.api_search import Search
 from marketplace.lib.endpoints import CREATES, POLLS, endpoint, rated, resource
 from marketplace.lib.problems import NotFound, problem_response
 from marketplace.pages.api_reference import openapi_document
@@ -60,6 +61,7 @@ urlpatterns = [
     path(f"{MODEL}/readme", resource(catalog.ModelReadme)),
     path(f"{MODEL}/versions", creates(builds.VersionList)),
     path(f"{MODEL}/versions/<str:version_id>", resource(VersionDetail)),
+    path(f"{MODEL}/versions/<str:version_id>/compare/<str:other_id>", resource(catalog.VersionComparison)),
     path(f"{MODEL}/versions/<str:version_id>/build", resource(builds.VersionBuild)),
     path(f"{MODEL}/versions/<str:version_id>/trainings", creates(TrainingCreation, rates=CREATES)),
     path("openapi.json", endpoint(GET=openapi_document, rates=None)),
@@ -71,6 +73,7 @@ urlpatterns = [
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
     path("predictions/<str:prediction_id>/rerun", endpoint(POST=prediction.rerun_prediction, rates=CREATES)),
     path("predictions/<str:prediction_id>/explain", resource(PredictionExplanation)),
+    path("search", resource(Search)),
     path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight, rates=None)),
     path("trainings", resource(TrainingList)),
     path("trainings/<str:training_id>", resource(TrainingDetail, rates=POLLS)),

@@ -4,7 +4,7 @@ import datetime
 from typing import Any, cast
 
 import orjson
-from django.db.models import DateTimeField, QuerySet, Value
+from django.db.models import DateTimeField, F, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from rest_framework.parsers import BaseParser
@@ -23,13 +23,14 @@ from models_catalog.search import search
 from models_catalog.serializers import (
     collection_document,
     collection_with_models,
+    comparison_document,
     model_documents,
     version_document,
 )
 
 SEARCH_RESULTS = 25
-_NEVER = Value(datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC), output_field=DateTimeField())
 _SORTS = {"latest_version_created_at": "newest_version_at", "model_created_at": "created_at"}
+_AGES = datetime.timedelta(days=365_000)
 
 
 def json_of(request: Request) -> dict[str, Any]:
@@ -70,7 +71,10 @@ class ModelListBase(APIView):
         sign = "-" if direction == "desc" else ""
         pages = ModelPages()
         pages.ordering = (f"{sign}{_SORTS[sort]}", f"{sign}pk")
-        rows = lookup.visible_models(None).annotate(newest_version_at=Coalesce("latest_version__created_at", _NEVER))
+        # Models without a version come last whichever way, each at a moment of its own: cursors need those.
+        never = F("created_at") + Value(-_AGES if direction == "desc" else _AGES)
+        newest = Coalesce("latest_version__created_at", never, output_field=DateTimeField())
+        rows = lookup.visible_models(None).annotate(newest_version_at=newest)
         return pages.get_paginated_response(model_documents(pages.paginate_queryset(rows, request, view=self)))
 
     def query(self, request: Request) -> Response:
@@ -149,6 +153,16 @@ class VersionDetail(APIView):
         """Get a version."""
         model = _model(request, owner, name)
         return Response(version_document(lookup.get_version(caller_of(request), model, version_id)))
+
+
+class VersionComparison(APIView):
+    """Two versions of a model. An extension."""
+
+    def get(self, request: Request, owner: str, name: str, version_id: str, other_id: str) -> Response:
+        """Compare the schemas of two versions."""
+        model = _model(request, owner, name)
+        before, after = (lookup.get_version(caller_of(request), model, pk) for pk in (version_id, other_id))
+        return Response(comparison_document(before, after))
 
 
 class CollectionList(APIView):

@@ -52,6 +52,28 @@ def models_in(collection: Collection) -> QuerySet[Model]:
     return lookup.public_models().filter(collections=collection).order_by("-run_count", "pk")
 
 
+def names_of_models_in(collections: Sequence[Collection]) -> dict[int, list[str]]:
+    """`owner/name` of the models that everybody may see, most run first, by the collection's key. One query."""
+    rows = Collection.members.through.objects.filter(
+        collection__in=collections, model__in=lookup.public_models().values("pk")
+    ).order_by("-model__run_count", "model_id")
+    names: dict[int, list[str]] = {}
+    for key, owner, name in rows.values_list("collection_id", "model__account__username", "model__name"):
+        names.setdefault(key, []).append(f"{owner}/{name}")
+    return names
+
+
+def slugs_of_collections_of(models: Sequence[Model]) -> dict[int, list[str]]:
+    """The collections that each model is in, in the operators' order, by the model's key. One query."""
+    rows = Collection.members.through.objects.filter(model__in=models)
+    slugs: dict[int, list[str]] = {}
+    for key, slug in rows.order_by("collection__position", "collection__slug").values_list(
+        "model_id", "collection__slug"
+    ):
+        slugs.setdefault(key, []).append(slug)
+    return slugs
+
+
 def find_showcase() -> Example | None:
     """A run to show on the home page, its `model` loaded: of a featured model if there is one, else of the most run."""
     candidates = (

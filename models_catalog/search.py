@@ -1,4 +1,5 @@
-"""Find models by words: full text over name, description and readme, and names that look alike for typing mistakes.
+"""Find models and collections by words. Models: by full text over name, description and readme, and by names that look
+alike, for typing mistakes.
 
 The best few hundred candidates of each kind are found by index, then ranked together: ranking all the matches of a
 common word would cost more than finding them.
@@ -6,12 +7,12 @@ common word would cost more than finding them.
 
 import re
 
-from django.contrib.postgres.search import SearchQuery, SearchRank, TrigramSimilarity
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector, TrigramSimilarity
 from django.db.models import Case, F, FloatField, QuerySet, Value, When
 from django.db.models.functions import Lower
 
-from models_catalog import lookup
-from models_catalog.models import Model
+from models_catalog import curation, lookup
+from models_catalog.models import Collection, Model
 
 LONGEST_QUERY = 200  # characters
 _MOST_WORDS = 12
@@ -40,9 +41,22 @@ def search(text: str) -> QuerySet[Model]:
     )
 
 
+def search_collections(text: str) -> QuerySet[Collection]:
+    """Collections with something to show whose name or texts have all the words, in the operators' order."""
+    query = SearchQuery(_prefix_query(normalized(text)), config="english", search_type="raw")
+    document = SearchVector("name", "slug", "description", "full_description", config="english")
+    fitting = Collection.objects.annotate(document=document).filter(document=query)
+    return curation.list_collections().filter(pk__in=fitting.values("pk"))
+
+
 def normalized(text: str) -> str:
-    """Lower case, single blanks, nothing that the database would refuse."""
-    return " ".join(text.replace("\x00", " ").lower().split())[:LONGEST_QUERY]
+    """As `tidied`, in lower case."""
+    return tidied(text.lower())
+
+
+def tidied(text: str) -> str:
+    """Single blanks, not too long, nothing that the database would refuse."""
+    return " ".join(text.replace("\x00", " ").split())[:LONGEST_QUERY]
 
 
 def _candidates(query: SearchQuery, owner: str, name: str) -> "QuerySet[Model, int]":

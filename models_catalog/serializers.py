@@ -11,6 +11,7 @@ from django.conf import settings
 
 from marketplace.lib.timestamps import timestamp
 from models_catalog.models import Collection, Example, Model, Version
+from models_catalog.schemas import Change, compare
 
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 
@@ -50,6 +51,24 @@ def version_document(version: Version) -> dict[str, Any]:
         "cog_version": version.cog_version or "unknown",
         "openapi_schema": version.openapi_schema,
     }
+
+
+def comparison_document(before: Version, after: Version) -> dict[str, Any]:
+    """What changed from one version's inputs and output to another's. An extension."""
+    comparison = compare(before.openapi_schema, after.openapi_schema)
+    inputs = {"added": comparison.added, "removed": comparison.removed, "changed": comparison.changed}
+    return {
+        "from": before.pk,
+        "to": after.pk,
+        "inputs": {kind: [_change_document(change) for change in changes] for kind, changes in inputs.items()},
+        "output": _change_document(comparison.output) if comparison.output else None,
+        "is_breaking": bool(comparison.breaking),
+        "breaking": comparison.breaking,
+    }
+
+
+def _change_document(change: Change) -> dict[str, Any]:
+    return {"name": change.name, "from": change.before, "to": change.after, "is_breaking": change.is_breaking}
 
 
 def collection_document(collection: Collection) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from marketplace.openapi.batch_schemas import BATCH_SCHEMAS
+from marketplace.openapi.catalog_schemas import CATALOG_SCHEMAS
 from marketplace.openapi.deployment_schemas import DEPLOYMENT_SCHEMAS
 from marketplace.openapi.event_schemas import EVENT_SCHEMAS
 from marketplace.openapi.operation import Operation
@@ -98,6 +99,13 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
         "description": "How many at most",
     },
+    "search_limit": {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 50, "default": 20},
+        "description": "How many models at most",
+    },
+    "query": {"in": "query", "required": True, "schema": _TEXT, "description": "What to look for"},
     "wait": {
         "in": "query",
         "schema": {"type": "integer", "minimum": 0, "maximum": 30, "default": 0},
@@ -140,7 +148,7 @@ def document() -> dict[str, Any]:
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
         "components": {
-            "schemas": {**SCHEMAS, **BATCH_SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS},
+            "schemas": {**SCHEMAS, **CATALOG_SCHEMAS, **BATCH_SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS},
             "headers": _HEADERS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer r8_…`"},

@@ -75,6 +75,32 @@ MODEL_EXAMPLE: dict[str, Any] = {
     "latest_version": VERSION_EXAMPLE,
 }
 NEW_MODEL: dict[str, Any] = {**MODEL_EXAMPLE, "description": None, "run_count": 0, "latest_version": None}
+COMPARISON_EXAMPLE: dict[str, Any] = {
+    "from": "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
+    "to": VERSION_ID,
+    "inputs": {
+        "added": [
+            {
+                "name": "shout",
+                "from": None,
+                "to": {"type": "boolean", "title": "Shout", "default": False},
+                "is_breaking": False,
+            }
+        ],
+        "removed": [],
+        "changed": [
+            {
+                "name": "repeat",
+                "from": {"type": "integer", "title": "Repeat", "default": 1, "maximum": 1000},
+                "to": {"type": "integer", "title": "Repeat", "default": 1, "maximum": 100},
+                "is_breaking": True,
+            }
+        ],
+    },
+    "output": None,
+    "is_breaking": True,
+    "breaking": ["input.repeat: the maximum is 100 now (before: 1000)."],
+}
 COLLECTION_EXAMPLE: dict[str, Any] = {"name": "Text tools", "slug": "text-tools", "description": "Small text models"}
 FILE_EXAMPLE: dict[str, Any] = {
     "id": "nwj47tan9zt24mnpzx45hy43kw",

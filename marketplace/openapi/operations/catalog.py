@@ -1,10 +1,32 @@
-"""Collections and hardware.  Source: replicate-api.md 2.7, 2.8."""
+"""Search, collections and hardware.  Source: replicate-api.md 2.7, 2.8, 2.12."""
 
 from marketplace.openapi.examples import COLLECTION_EXAMPLE, MODEL_EXAMPLE, page_example
 from marketplace.openapi.operation import Link, Operation
 from marketplace.openapi.schemas import array, ref
 
 OPERATIONS = (
+    Operation(
+        "get",
+        "/search",
+        "search",
+        "Search",
+        "Search models, collections and documentation",
+        {"200": ref("SearchResults")},
+        "Public models only, best first. Typing mistakes in names are forgiven.",
+        parameters=("query", "search_limit"),
+        answer_example={
+            "query": "shout",
+            "models": [
+                {
+                    "model": MODEL_EXAMPLE,
+                    "metadata": {"generated_description": None, "tags": ["text-tools"], "score": 0.82},
+                }
+            ],
+            "collections": [{**COLLECTION_EXAMPLE, "models": ["nina/echo"]}],
+            "pages": [{"name": "Create a prediction", "href": "/docs/api#predictions-create"}],
+        },
+        errors=("400",),
+    ),
     Operation(
         "get",
         "/collections",

@@ -2,6 +2,7 @@
 
 from marketplace.openapi.examples import (
     BUILD_EXAMPLE,
+    COMPARISON_EXAMPLE,
     MODEL_EXAMPLE,
     NEW_MODEL,
     PREDICTION_EXAMPLE,
@@ -165,6 +166,18 @@ OPERATIONS = (
         "Gone from every list at once; its predictions' data and files follow. Not while others may depend on it: a "
         "public model's, one that somebody else ran, the base of a training, one that a deployment uses.",
         errors=("403", "404", "409"),
+    ),
+    Operation(
+        "get",
+        f"{MODEL_PATH}/versions/{{version_id}}/compare/{{other_id}}",
+        "models.versions.compare",
+        "Versions",
+        "Compare two versions",
+        {"200": ref("VersionComparison")},
+        "Extension: what changed in inputs and output from the version to the other one, and what of it breaks those "
+        "who call the first.",
+        answer_example=COMPARISON_EXAMPLE,
+        errors=("404",),
     ),
     Operation(
         "get",
