@@ -33,7 +33,10 @@ class CallbackListener:
     repeats an end; afterwards 404 for an unknown token and 200 for a prediction nobody waits for.
     """
 
-    def __init__(self, *, port: int = 0, socket_path: Path | None = None) -> None:
+    def __init__(
+        self, *, port: int = 0, socket_path: Path | None = None, body_limit_bytes: int = BODY_LIMIT_BYTES
+    ) -> None:
+        self._body_limit_bytes = body_limit_bytes
         self.port = port
         self.socket_path = socket_path
         self.is_adopting = True
@@ -42,7 +45,7 @@ class CallbackListener:
 
     async def open(self) -> None:
         """Start to listen.  Raises OSError."""
-        app = web.Application(client_max_size=BODY_LIMIT_BYTES)
+        app = web.Application(client_max_size=self._body_limit_bytes)
         app.router.add_post("/callbacks/{token}", self._receive)
         self._server = web.AppRunner(app, access_log=None)
         await self._server.setup()
@@ -105,8 +108,22 @@ class CallbackListener:
             prediction_id, event = parse_webhook(await request.read())
         except BadEvent as error:
             return web.Response(status=400, text=str(error))
+        except web.HTTPRequestEntityTooLarge:
+            return await self._end_too_large(predictions)
         handler = predictions.get(prediction_id)
         if handler is None:
             return web.Response(status=503 if self.is_adopting else 200)
         await handler(event)
         return web.Response()
+
+    async def _end_too_large(self, predictions: dict[str, Handler]) -> web.Response:
+        """A body that can't be taken will not get smaller: fail its prediction, which would wait for ever.
+
+        Whose it is stands inside; where an instance runs several at once, their time limit ends it.
+        """
+        log.warning("callback_too_large", limit_bytes=self._body_limit_bytes, predictions=list(predictions))
+        if len(predictions) == 1:
+            error = f"The output is too large: with its files it may have {self._body_limit_bytes // 1024**2} MiB"
+            for handler in list(predictions.values()):
+                await handler(Completed("failed", error=error))
+        return web.Response(status=413)

@@ -147,3 +147,16 @@ async def test_a_restarted_listener_gets_its_old_port_back(session: aiohttp.Clie
     await second.close()
     await third.close()
     assert (port, statuses, third.port != port) == (first.port, [503, 503], True)
+
+
+@pytest.mark.parametrize(("expected", "fails"), [(["p1"], True), (["p1", "p2"], False)])
+async def test_a_body_that_is_too_large_fails_its_prediction_where_there_is_only_one(
+    session: aiohttp.ClientSession, expected: list[str], fails: bool
+) -> None:
+    listener, taken = CallbackListener(body_limit_bytes=1024), Taken()
+    await listener.open()
+    for prediction_id in expected:
+        listener.expect("token", prediction_id, taken.take)
+    assert await post(session, listener.url("token"), json.dumps({**END, "output": "x" * 2000}).encode()) == 413
+    await listener.close()
+    assert [event.status for event in taken if isinstance(event, Completed)] == (["failed"] if fails else [])
