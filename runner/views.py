@@ -101,10 +101,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     caller = _caller(request)
     everything = predictions.list_runs(caller)
     status, model = request.GET.get("status", ""), request.GET.get("model", "").strip()
+    kind = request.GET.get("kind", "")
     usage = usage_filters.narrowed(everything, request.GET)
     chosen = usage.predictions
     if status in Status.values:
         chosen = chosen.filter(status=status)
+    if kind in Prediction.Kind.values:
+        chosen = chosen.filter(kind=kind)
     if model:
         chosen = chosen.filter(model_name__iexact=model)
     rows, next_cursor = _page(chosen, request.GET.get("cursor", ""))
@@ -117,9 +120,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "is_first": "cursor" not in request.GET,
         "status": status,
         "model": model,
+        "kind": kind,
         "statuses": Status.choices,
         "usage": usage,
-        "is_filtered": bool(status or model or usage.query),
+        "is_filtered": bool(status or model or kind or usage.query),
         "models": list(everything.order_by("model_name").values_list("model_name", flat=True).distinct()[:50]),
     }
     return render(request, "runner/dashboard.html", context)

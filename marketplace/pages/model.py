@@ -26,8 +26,8 @@ def playground_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """The form and its output. `?version=`, `?prediction=` and `?example=` say what to fill in."""
     caller, model = _model(request, owner, name)
     context = head(caller, model, "playground")
-    if model.latest_version is not None:
-        filled = playground.filled(caller, model, request.GET)
+    if default := playground.default_version(caller, model):
+        filled = playground.filled(caller, model, request.GET, default)
         context |= playground.context(filled, follow_path=model_path(model))
     return render(request, "models_catalog/model.html", context)
 

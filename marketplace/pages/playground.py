@@ -47,18 +47,22 @@ class Filled:
     example: ShownOutput | None = None
 
 
-def filled(caller: Caller | None, model: Model, query: QueryDict) -> Filled:
+def default_version(caller: Caller | None, model: Model) -> Version | None:
+    """What the form is for where nobody names a version: the latest, else the newest that the caller may see."""
+    return model.latest_version or lookup.list_versions(caller, model).first()
+
+
+def filled(caller: Caller | None, model: Model, query: QueryDict, default: Version) -> Filled:
     """From `?prediction=` (one's own), `?example=` or the model's first example; `?version=` chooses the version.
 
     Raises NotFound for what is not there to see.
     """
-    assert model.latest_version is not None
     version_id = query.get("version", "")
     if prediction_id := query.get("prediction"):
         prediction = _own_prediction(caller, model, prediction_id)
         panel = panel_of(prediction, prediction.version.openapi_schema)
         return Filled(model, prediction.version, prediction.input, panel=panel)
-    version = lookup.get_version(caller, model, version_id) if version_id else model.latest_version
+    version = lookup.get_version(caller, model, version_id) if version_id else default
     if example_id := query.get("example"):
         example: Example | None = model.examples.filter(prediction_id=example_id).first()
         if example is None:
