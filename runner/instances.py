@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from models_catalog.models import Version
-from runner.models import Instance, Prediction
+from runner import rollouts
+from runner.models import Deployment, Instance, Prediction
 from runner.pools import Pool
 from runner.states import INSTANCE_ENDED, InstanceState, Status
 
@@ -27,9 +29,36 @@ class SetupFailed(Exception):
         return self.error
 
 
-def create(host_id: int, pool: Pool) -> Instance:
-    """The row of an instance about to start. One that trains takes one training at a time."""
+def create(host_id: int, pool: Pool, *, most: int | None = None) -> Instance | None:
+    """The row of an instance about to start. One that trains takes one training at a time.
+
+    most: how many a deployment's pool may have on all hosts; None is returned once it has them, or is gone.
+    """
     version = Version.objects.get(pk=pool.version_id)
+    with transaction.atomic():
+        if pool.deployment_id is not None and not _lock_deployment(pool.deployment_id):
+            return None
+        if most is not None and rollouts.count_live(pool) >= most:
+            return None
+        return _insert(host_id, pool, version)
+
+
+def let_go(instance_id: str, pool: Pool, *, least: int) -> bool:
+    """May this instance of a deployment stop, so that no fewer than so many remain on all hosts? If so it drains."""
+    with transaction.atomic():
+        if pool.deployment_id is None or not _lock_deployment(pool.deployment_id):
+            return True
+        if rollouts.count_live(pool) <= least:
+            return False
+        return bool(Instance.objects.filter(pk=instance_id).update(state=InstanceState.DRAINING))
+
+
+def _lock_deployment(deployment_id: int) -> bool:
+    """Hosts decide one after another how many instances it has. False if it was deleted."""
+    return Deployment.objects.select_for_update(no_key=True).filter(pk=deployment_id).first() is not None
+
+
+def _insert(host_id: int, pool: Pool, version: Version) -> Instance:
     return Instance.objects.create(
         host_id=host_id,
         version=version,

@@ -67,9 +67,9 @@ class InstanceLife:
         """Is the pool not resting after failures?"""
         return time.monotonic() >= self._rest_until.get(pool, 0.0)
 
-    def start(self, pool: Pool, size: Size) -> None:
-        """Begin a new instance; its row comes first."""
-        self._engine.spawn(self._start(pool, size))
+    def start(self, pool: Pool, size: Size, *, most: int | None = None) -> None:
+        """Begin a new instance; its row comes first. most: see `instances.create`."""
+        self._engine.spawn(self._start(pool, size, most))
         self._rest_until[pool] = time.monotonic() + 1.0  # until it is among the engine's instances
 
     def stop(self, instance: LiveInstance, reason: str) -> None:
@@ -94,8 +94,10 @@ class InstanceLife:
 
     # --- Start ----------------------------------------------------------------------------------------------------
 
-    async def _start(self, pool: Pool, size: Size) -> None:
-        row = await dbthreads.run(instances.create, self._engine.host.pk, pool)
+    async def _start(self, pool: Pool, size: Size, most: int | None) -> None:
+        row = await dbthreads.run(instances.create, self._engine.host.pk, pool, most=most)
+        if row is None:
+            return
         instance = LiveInstance(row.pk, pool, size, row.slots, callback_token=callback_token(row.pk))
         self._engine.instances[row.pk] = instance
         self._engine.callbacks.admit(instance.callback_token)
@@ -109,6 +111,7 @@ class InstanceLife:
             log.error("instance_start_failed", instance=instance.id, version=pool.version_id, error=str(error))
             await self._ended(instance, error=str(error))
             self._rest(pool)
+            await self._engine.fleet.note_failure(pool, str(error))
             return
         await self._look_after(instance)
 
@@ -143,6 +146,7 @@ class InstanceLife:
         await until_stored(lambda: dbthreads.run(instances.mark_ready, instance.id, setup_logs=health.setup_logs))
         instance.state = InstanceState.READY
         self._failures.pop(instance.pool, None)
+        await self._engine.fleet.note_success(instance.pool)
         log.info(
             "instance_ready",
             instance=instance.id,
@@ -178,6 +182,9 @@ class InstanceLife:
         log.warning("setup_failed", instance=instance.id, version=instance.pool.version_id, error=error.error)
         await self._ended(instance, error=error.error, setup_logs=error.logs)
         self._rest(instance.pool)
+        await self._engine.fleet.note_failure(instance.pool, error.error)
+        if instance.pool.deployment_id is not None and self._engine.fleet.has_up(instance.pool):
+            return  # others of the pool serve who waits
         for prediction in await dbthreads.run(_fail_waiting, instance.pool, error):
             await streams.publish(prediction.pk, [streams.last_event(prediction)])
 

@@ -6,8 +6,7 @@ it holds in memory can be lost at any moment: `takeover` finds it again, `sweeps
 
 import asyncio
 import contextlib
-import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -19,19 +18,20 @@ from marketplace.lib import dbthreads, wakeups
 from runner import files, hosts, lifecycle, queueing, streams
 from runner.backends.base import Backend
 from runner.callbacks import CallbackListener
+from runner.engine.fleet import Fleet
 from runner.engine.instance_life import InstanceLife
 from runner.engine.live import LiveInstance
 from runner.engine.pump import Pump
+from runner.engine.scaler import Scaler
 from runner.engine.sweeps import Sweeps
 from runner.engine.takeover import take_over
 from runner.events import Position, done
 from runner.groupcommit import GroupCommit
 from runner.lifecycle import Claim, Outcome
 from runner.models import Host, Prediction
-from runner.placement import Size, Tenant, find_place
+from runner.placement import Size
 from runner.pools import Pool
 from runner.queueing import Waiting
-from runner.scaling import Demand, wanted_instances
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,8 @@ class Engine:
         self.ends: GroupCommit[Outcome, Prediction | None] = GroupCommit(lifecycle.end_many)
         self.takeover_patience_seconds = 5.0
         self.life = InstanceLife(self)
+        self.fleet = Fleet(self)
+        self.scaler = Scaler(self)
         self._sweeps = Sweeps(self)
         self._wake = asyncio.Event()
         self._may_wait = True  # something waits for room, or may since the last look at the queue began
@@ -83,6 +85,7 @@ class Engine:
             self.spawn(self._forever(self._listen)),
             self.spawn(self._forever(self._decide_when_woken)),
             self.spawn(self._forever(self._sweeps.run)),
+            self.spawn(self._forever(self.fleet.run)),
         ]
         await self._stopping.wait()
         for task in [*loops, *self._tasks]:
@@ -135,8 +138,13 @@ class Engine:
     async def _listen(self) -> None:
         async for message in wakeups.listen(wakeups.RUNNERS):
             match message["type"]:
-                case "work" | "reconnected":
+                case "work":
                     self.wake()
+                case "reconnected":
+                    self.fleet.wake()
+                    self.wake()
+                case "deployments_changed":
+                    self.fleet.wake()
                 case "cancel":
                     if pump := self.pumps.get(message["id"]):
                         pump.cancel()
@@ -186,7 +194,7 @@ class Engine:
                 continue
             self.drive(prediction, instance)
         self._may_wait = bool(left)
-        self._scale(left)
+        self.scaler.scale(left)
 
     def drive(self, prediction: Prediction, instance: LiveInstance, *, attached: bool = False) -> None:
         """Start the pump of a claimed prediction."""
@@ -199,52 +207,6 @@ class Engine:
         """It ended, was given back or failed."""
         self.pumps.pop(pump.prediction.pk, None)
         self.room_made()
-
-    def _scale(self, left: list[Waiting]) -> None:
-        """Start what is missing, stop what has idled, per pool."""
-        waiting: dict[Pool, list[Waiting]] = defaultdict(list)
-        for item in left:
-            waiting[item.pool].append(item)
-        mine: dict[Pool, list[LiveInstance]] = defaultdict(list)
-        for instance in self.instances.values():
-            if not instance.gone.is_set():
-                mine[instance.pool].append(instance)
-        for pool in {*waiting, *mine}:
-            self._scale_pool(pool, waiting[pool], mine[pool])
-
-    def _scale_pool(self, pool: Pool, waiting: list[Waiting], mine: list[LiveInstance]) -> None:
-        now = time.monotonic()
-        demand = Demand(
-            queued=len(waiting),
-            running=sum(len(i.pumps) for i in mine),
-            instances=len(mine),
-            starting=sum(not i.is_up for i in mine),
-            slots=mine[0].slots if mine else 1,
-            oldest_wait_seconds=queueing.oldest_wait_seconds(waiting),
-            idle_seconds=min((now - i.idle_since for i in mine if i.is_idle), default=0.0),
-            idle_stop_seconds=settings.IDLE_STOP_SECONDS,
-            setup_seconds=max((i.setup_seconds for i in mine), default=0.0),
-        )
-        wanted = wanted_instances(demand)
-        if wanted > len(mine) and self.takes_new_instances:
-            self._start_one(pool)
-        elif wanted < len(mine):
-            idle = [i for i in mine if i.is_idle and now - i.idle_since >= settings.IDLE_STOP_SECONDS]
-            for instance in idle[: len(mine) - wanted]:
-                self.life.stop(instance, "idle")
-
-    def _start_one(self, pool: Pool) -> None:
-        need = self.life.size_of(pool.hardware)
-        if need is None or not self.life.may_start(pool):
-            return
-        tenants = [Tenant(i.id, i.size, i.idle_since if i.is_idle else None) for i in self.instances.values()]
-        place = find_place(self.capacity, tenants, need)
-        if place is None:
-            return
-        for instance_id in place.evict:
-            self.life.stop(self.instances[instance_id], "made room for another model")
-        if not place.evict:  # room is there once the evicted are gone, which wakes us again
-            self.life.start(pool, need)
 
     # --- Files --------------------------------------------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ async def listener() -> AsyncIterator[CallbackListener]:
 def make_version(settings: Settings) -> Callable[..., Version]:
     """A version of a model in tests/cog_models, its environment this Python's own."""
 
-    def make(model: str, **columns: Any) -> Version:
+    def make(model: str, /, **columns: Any) -> Version:
         document = document_of(model)
         version: Version = VersionFactory.create(
             openapi_schema=document["schema"],
