@@ -75,7 +75,9 @@ async def test_the_minimum_is_warm_without_anybody_asking_and_comes_back(
     await deploy(version, 2, 3)
     await until_live({(version.pk, "up"): 2})
     os.killpg((await running_handle(runner)).pid, signal.SIGKILL)
-    await until_live({(version.pk, "up"): 1})
+    async with asyncio.timeout(20):
+        while not await dbthreads.run(Instance.objects.filter(state="failed").exists):
+            await asyncio.sleep(0.05)
     await until_live({(version.pk, "up"): 2})
 
 
