@@ -28,6 +28,7 @@ _PROBLEMS = {
     "429": "Too many requests: `Retry-After` says when to come again",
 }
 _TEXT = {"type": "string"}
+_FULL_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"}
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "Prefer": {
         "in": "header",
@@ -36,12 +37,13 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "Cancel-After": {
         "in": "header",
-        "schema": _TEXT,
+        "schema": {"type": "string", "pattern": r"^([0-9]+|([0-9]+h)?([0-9]+m)?([0-9]+s)?)$"},
+        "example": "90s",
         "description": "Deadline, 5 s to 24 h: `30`, `90s`, `5m`, `1h30m`",
     },
     "Idempotency-Key": {
         "in": "header",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]*$"},
         "description": "Extension: the same request with the same key within 24 hours creates once and is answered as "
         "at first, with `Idempotent-Replayed: true`; another request with it is a 409",
     },
@@ -59,10 +61,10 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "enum": Status.values},
         "description": "Extension: only those in this state",
     },
-    "model": {"in": "query", "schema": _TEXT, "description": "Extension: only those of this model, `owner/name`"},
+    "model": {"in": "query", "schema": _FULL_NAME, "description": "Extension: only those of this model, `owner/name`"},
     "deployment": {
         "in": "query",
-        "schema": _TEXT,
+        "schema": _FULL_NAME,
         "description": "Extension: only those made through this deployment, `owner/name`",
     },
     "tag": {
@@ -116,6 +118,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "signature": {"in": "query", "required": True, "schema": _TEXT, "description": "Made by the platform"},
 }
 
+_LENIENT = {"query": {"allowEmptyValue": True}}  # an empty one is none
 _RATE_HEADERS = ("ratelimit-remaining", "ratelimit-reset")
 _HEADERS: dict[str, dict[str, Any]] = {
     "ratelimit-remaining": {"schema": COUNT, "description": "Requests that are left"},
@@ -127,6 +130,8 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "ETag": {"schema": _TEXT, "description": "MD5 of the content"},
     "Content-Disposition": {"schema": _TEXT, "description": "The file's name"},
 }
+
+_SCHEMAS = {**SCHEMAS, **CATALOG_SCHEMAS, **BATCH_SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS}
 
 
 @cache
@@ -148,7 +153,7 @@ def document() -> dict[str, Any]:
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": paths,
         "components": {
-            "schemas": {**SCHEMAS, **CATALOG_SCHEMAS, **BATCH_SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS},
+            "schemas": _SCHEMAS,
             "headers": _HEADERS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer r8_…`"},
@@ -172,10 +177,16 @@ def rendered(operation: Operation) -> dict[str, Any]:
         members["x-extension"] = True
     if operation.body is not None:
         content = {operation.body_type: _content(operation.body, operation.body_example)}
-        members["requestBody"] = {"required": True, "content": content}
+        members["requestBody"] = {"required": _is_required(operation.body), "content": content}
     if not operation.needs_token:
         members["security"] = []
     return members
+
+
+def _is_required(body: dict[str, Any]) -> bool:
+    """Whether the body must be there: one without required members may be left out."""
+    schema = _SCHEMAS.get(body.get("$ref", "").rpartition("/")[2], body)
+    return schema.get("type") != "object" or bool(schema.get("required"))
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -212,7 +223,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
 def _failures(operation: Operation) -> list[str]:
     of_tokens = ["401", "429"] if operation.needs_token else []
     of_bodies = ["400", "413"] if operation.body is not None else []
-    return sorted({*operation.errors, *of_tokens, *of_bodies})
+    of_cursors = ["404"] if "cursor" in operation.parameters else []
+    return sorted({*operation.errors, *of_tokens, *of_bodies, *of_cursors})
 
 
 def _headers(*names: str) -> dict[str, Any]:

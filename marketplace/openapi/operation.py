@@ -23,7 +23,8 @@ class Operation:
 
     also: further successful answers as (status, schema, example), which have none of the operation's headers and links.
     headers: of the successful answers, names in document, beside those that every answer has. links: from them.
-    What all operations share is not said here: the answers 401 and 429, and 400 and 413 of those that take a body.
+    What all operations share is not said here: the answers 401 and 429, 400 and 413 of those that
+    take a body, 404 for a cursor that is none.
     """
 
     method: str

@@ -5,6 +5,7 @@ from typing import Any
 TIME = {"type": "string", "format": "date-time", "example": "2026-01-02T03:04:05.678901Z"}
 TEXT = {"type": "string"}
 LINK = {"type": "string", "format": "uri"}
+WEB_ADDRESS = {**LINK, "pattern": r"^https?://[^/\s]+"}
 COUNT = {"type": "integer", "minimum": 0}
 
 
@@ -44,7 +45,10 @@ _VERSION_ID = {
     "description": "64 hexadecimal characters; `hidden` for an official model called by name",
 }
 _EVENTS = array({"type": "string", "enum": ["start", "output", "logs", "completed"]})
-_WEBHOOK = {**LINK, "description": "Where to send the prediction when it changes. Deliveries are signed."}
+_WEBHOOK = {
+    **WEB_ADDRESS,
+    "description": "Where to send the prediction when it changes. Deliveries are signed.",
+}
 TAGS = {**array({**TEXT, "minLength": 1, "maxLength": 64}), "maxItems": 10}
 DRY_RUN = {
     "type": "boolean",
@@ -60,7 +64,11 @@ _CREATION = {
     "stream": {"type": "boolean", "deprecated": True, "description": "Has no effect: models that can, stream."},
     "tags": {**TAGS, "description": "Extension: short texts to find it again by; see the list's `tag`."},
     "dry_run": DRY_RUN,
+    "webhook_completed": {**LINK, "deprecated": True, "description": "As `webhook`, told of the end only."},
 }
+_OPTIONAL = " ".join(name for name in _CREATION if name != "input")
+_WEB_LINK = nullable({**WEB_ADDRESS, "maxLength": 500})
+_DESCRIPTION = nullable({**TEXT, "maxLength": 1000})
 
 SCHEMAS: dict[str, Any] = {
     "Problem": record(
@@ -256,12 +264,10 @@ SCHEMAS: dict[str, Any] = {
             },
             **_CREATION,
         },
-        optional="webhook webhook_events_filter stream tags dry_run",
+        optional=_OPTIONAL,
         additionalProperties=False,
     ),
-    "NewOfficialPrediction": record(
-        _CREATION, optional="webhook webhook_events_filter stream tags dry_run", additionalProperties=False
-    ),
+    "NewOfficialPrediction": record(_CREATION, optional=_OPTIONAL, additionalProperties=False),
     "PredictionPage": page_of("Prediction"),
     "Version": record(
         {
@@ -313,26 +319,26 @@ SCHEMAS: dict[str, Any] = {
     "ModelPage": page_of("Model"),
     "NewModel": record(
         {
-            "owner": TEXT,
+            "owner": {**TEXT, "minLength": 1, "description": "The account behind the token"},
             "name": {**TEXT, "maxLength": 100, "pattern": r"^[a-z0-9]+([._-][a-z0-9]+)*$"},
             "visibility": {"type": "string", "enum": ["public", "private"]},
-            "hardware": {**TEXT, "description": "A SKU of `GET /hardware`"},
-            "description": nullable(TEXT),
-            "github_url": nullable(LINK),
-            "paper_url": nullable(LINK),
-            "license_url": nullable(LINK),
-            "cover_image_url": nullable(LINK),
+            "hardware": {**TEXT, "minLength": 1, "description": "A SKU of `GET /hardware`"},
+            "description": _DESCRIPTION,
+            "github_url": _WEB_LINK,
+            "paper_url": _WEB_LINK,
+            "license_url": _WEB_LINK,
+            "cover_image_url": _WEB_LINK,
         },
         optional="description github_url paper_url license_url cover_image_url",
     ),
     "ModelChanges": record(
         {
-            "description": nullable(TEXT),
-            "readme": nullable(TEXT),
-            "github_url": nullable(LINK),
-            "paper_url": nullable(LINK),
-            "weights_url": nullable(LINK),
-            "license_url": nullable(LINK),
+            "description": _DESCRIPTION,
+            "readme": nullable({**TEXT, "maxLength": 200_000}),
+            "github_url": _WEB_LINK,
+            "paper_url": _WEB_LINK,
+            "weights_url": _WEB_LINK,
+            "license_url": _WEB_LINK,
         },
         optional="description readme github_url paper_url weights_url license_url",
     ),
@@ -368,7 +374,11 @@ SCHEMAS: dict[str, Any] = {
             "content": {"type": "string", "format": "binary"},
             "filename": {**TEXT, "description": "Wins over the part's own file name"},
             "type": {**TEXT, "description": "Media type; wins over the part's own"},
-            "metadata": {**TEXT, "description": "A JSON object"},
+            "metadata": {
+                "type": "object",
+                "additionalProperties": True,
+                "description": "As JSON, in a field or a part, or in fields named `metadata[key]`",
+            },
         },
         optional="filename type metadata",
     ),
