@@ -122,6 +122,17 @@ def test_an_upload_that_is_too_large_is_refused_in_the_words_that_clients_know(a
     assert (answer.status_code, answer.json()["detail"]) == (413, "Files must be less than 100MB in size")
 
 
+def test_a_nul_character_where_text_is_kept_is_refused(api, alice):
+    ModelFactory.create(account=alice, name="echo")
+    answers = [
+        api.request("PATCH", "/v1/models/alice/echo", json={"readme": "a\x00b"}),
+        api.get("/v1/events", params={"subject": "prediction/\x00"}),
+    ]
+    assert {(answer.status_code, answer.json()["detail"]) for answer in answers} == {
+        (400, "Text may not contain the character NUL")
+    }
+
+
 def test_a_nul_character_breaks_nothing(api, version):
     answer = api.post("/v1/predictions", {"version": version.pk, "input": {"text": "a\x00b"}})
     assert (answer.status_code, answer.json()["input"]) == (201, {"text": "a\ufffdb"})

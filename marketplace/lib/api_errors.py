@@ -11,6 +11,7 @@ import orjson
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import RequestDataTooBig
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework import exceptions as drf
 from rest_framework.negotiation import BaseContentNegotiation
@@ -91,6 +92,8 @@ def as_problem(error: BaseException) -> Problem | None:
             return problems.PermissionDenied()
         case drf.ParseError() | drf.UnsupportedMediaType():
             return problems.MalformedRequest()
+        case DataError() if "NUL (0x00)" in str(error):
+            return problems.MalformedRequest("Text may not contain the character NUL")
         case _:
             return None
 
