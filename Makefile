@@ -17,7 +17,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-header --no
 	--python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick lint fmt types bench bench-peers requirements clean
+.PHONY: help run test test-quick lint fmt types bench bench-peers fuzz requirements clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(DEV)  ## Measure this site against coglet itself: ratios, written to do
 bench-peers: $(DEV)  ## The same, and against other servers, which it installs apart
 	$(PY) -m tests.bench --peers
 
+fuzz: $(DEV)  ## Call a site's API at random, by its own document, for FUZZ_SECONDS (600)
+	$(PY) -m tests.fuzz
+
 requirements: $(BASE)  ## Compile requirements/*.txt, with hashes, from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements/base.txt
 	$(COMPILE) pyproject.toml --extra dev -c requirements/base.txt -o requirements/dev.txt
@@ -63,7 +66,7 @@ requirements: $(BASE)  ## Compile requirements/*.txt, with hashes, from pyprojec
 	$(COMPILE) --group pyproject.toml:replicate2 -o requirements/contract-replicate2.txt
 
 clean:  ## Remove what make made; keeps var/, where your data are
-	rm -rf $(VENV) $(REPLICATE2) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .schemathesis $(VENV) $(REPLICATE2) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(PY):

@@ -1,0 +1,1 @@
+"""Calls the API by its own OpenAPI document, with whatever fits it and whatever doesn't: `make fuzz`."""

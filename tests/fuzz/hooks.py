@@ -1,0 +1,121 @@
+"""What schemathesis needs to know of the site it calls: things that exist, and addresses that are safe to give.
+
+The facts come as JSON in FUZZ_FACTS, see `site.facts`.
+"""
+
+import json
+import os
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies as st
+
+FACTS: dict[str, Any] = json.loads(os.environ["FUZZ_FACTS"])
+# Nothing listens there: a webhook or an input may name it, and no machine but this one is called.
+_SAFE = "http://127.0.0.1:9/"
+
+schemathesis.openapi.format("uri", st.text(alphabet="abcdef0123456789/._-~%20", max_size=20).map(_SAFE.__add__))
+
+schemathesis.openapi.format("tag", st.text(alphabet=st.characters(categories=["L", "N", "P"]), min_size=1, max_size=64))
+
+
+@schemathesis.serializer("application/gzip")
+def archive(context: Any, value: Any) -> bytes:
+    """The body as it is; schemathesis knows no such media type."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+@schemathesis.hook
+def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
+    """Narrow what the document leaves open to what this site has, so that not all calls end in a 404."""
+    _remove_patterns_of_addresses(raw_schema)
+    for path, item in raw_schema["paths"].items():
+        for operation in item.values():
+            for parameter in operation["parameters"]:
+                _narrow_parameter(path, parameter)
+    schemas = raw_schema["components"]["schemas"]
+    for name in ("NewPrediction", "NewOfficialPrediction", "PredictionChanges"):
+        schemas[name]["properties"]["tags"]["items"] = {"type": "string", "format": "tag", "maxLength": 64}
+    for name in ("NewPrediction", "NewOfficialPrediction"):
+        schemas[name]["properties"]["input"] = _ECHO_INPUT
+    schemas["NewPrediction"]["properties"]["version"] = {"type": "string", "enum": FACTS["versions"]}
+    for properties in (schemas["NewDeployment"]["properties"], schemas["DeploymentChanges"]["properties"]):
+        properties["model"] = {"type": "string", "enum": ["nina/echo"]}
+        properties["version"] = {"type": "string", "enum": FACTS["versions"][:2]}
+        properties["hardware"] = {"type": "string", "enum": FACTS["hardware"]}
+    schemas["NewModel"]["properties"]["hardware"] = {"type": "string", "enum": FACTS["hardware"]}
+    schemas["NewModel"]["properties"]["owner"] = {"type": "string", "enum": [FACTS["caller"]]}
+    for path in ("/v1/streams/{token}", "/v1/files/stream/{token}"):
+        answer = raw_schema["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]
+        answer["schema"] = _EVENT  # schemathesis holds each event against it
+        del answer["example"]
+    raw_schema["paths"]["/v1/predictions"]["post"]["requestBody"]["content"]["application/json"]["example"] = {
+        "version": FACTS["versions"][0],
+        "input": {"text": "hi there"},
+    }
+
+
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "pattern": r"^\d+:\d+$"},
+        "event": {"type": "string", "enum": ["output", "error", "done"]},
+        "data": {"type": "string"},
+    },
+    "required": ["id", "event", "data"],
+    "additionalProperties": False,
+}
+_ECHO_INPUT = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "maxLength": 200},
+        "repeat": {"type": "integer", "minimum": 1, "maximum": 1000},
+        "shout": {"type": "boolean"},
+    },
+    "required": ["text"],
+}
+_KNOWN = {"owner": "owners", "name": "names", "version_id": "version_ids", "prediction_id": "predictions"}
+_KNOWN |= {"token": "streams", "slug": "collections", "training_id": "trainings"}
+
+
+def _remove_patterns_of_addresses(part: Any) -> None:
+    """Where both are said schemathesis makes addresses from the pattern, and not from the format above."""
+    if isinstance(part, dict):
+        if part.get("format") == "uri":
+            part.pop("pattern", None)
+        for member in part.values():
+            _remove_patterns_of_addresses(member)
+    elif isinstance(part, list):
+        for member in part:
+            _remove_patterns_of_addresses(member)
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """No deployment keeps instances ready: they would take the machine from everything else."""
+    if isinstance(body, dict) and body.get("min_instances") in range(1, 6):
+        return {**body, "min_instances": 0}
+    return body
+
+
+@schemathesis.hook
+def map_query(context: Any, query: Any) -> Any:
+    """No long waits for events."""
+    if isinstance(query, dict) and query.get("wait") in range(2, 31):
+        return {**query, "wait": 1}
+    return query
+
+
+def _narrow_parameter(path: str, parameter: dict[str, Any]) -> None:
+    name = parameter["name"]
+    if path.endswith("/download"):
+        parameter["schema"] = {"anyOf": [{"enum": [FACTS["download"][name]]}, parameter["schema"]]}
+    elif parameter["in"] == "path" and FACTS.get(_KNOWN.get(name, "")):
+        known = {"type": "string", "enum": FACTS[_KNOWN[name]]}
+        parameter["schema"] = {"anyOf": [known, {"type": "string", "minLength": 1}]}
+    elif name == "tag":
+        parameter["schema"]["items"] = {"type": "string", "format": "tag"}
+    elif name == "Cancel-After":
+        parameter["schema"] = {"type": "string", "enum": ["5s", "30", "1m30s", "2h"]}
+    elif name == "Prefer":  # a longer wait is no other code, only a longer run
+        parameter["schema"] = {"anyOf": [{"type": "string", "enum": ["wait=1", "wait=abc"]}, {"type": "string"}]}
