@@ -251,7 +251,7 @@ SCHEMAS: dict[str, Any] = {
             "version": {**TEXT, "description": "Another version to run; without it the same"},
             **{name: member for name, member in _CREATION.items() if name != "input"},
         },
-        optional="input version webhook webhook_events_filter stream tags dry_run",
+        optional=f"input version {_OPTIONAL}",
         additionalProperties=False,
         description="Extension: how a prediction is run again.",
     ),
