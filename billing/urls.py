@@ -4,4 +4,7 @@ from django.urls import path
 
 from billing import views
 
-urlpatterns = [path("usage", views.usage, name="usage")]
+urlpatterns = [
+    path("usage", views.usage, name="usage"),
+    path("billing", views.billing, name="billing"),  # named in answers of the API
+]

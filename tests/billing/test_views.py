@@ -2,6 +2,7 @@
 
 import pytest
 
+from billing import spending
 from tests.billing.factories import use
 from tests.plugins.people import Person
 
@@ -21,6 +22,20 @@ def test_a_stranger_sees_nothing_of_it(alice_at_home: Person, stranger_at_home: 
     assert "alice/echo" not in page
 
 
+def test_credit_is_shown_where_any_was_granted(alice_at_home: Person, olga: Person) -> None:
+    assert "Credit left" not in alice_at_home.get("/account/usage").content.decode()
+    spending.grant(olga.user, alice_at_home.account, amount_nanos=12_340_000_000, reason="a trial")
+    page = alice_at_home.get("/account/billing", follow=True).content.decode()
+    assert "Credit left" in page
+    assert "$12.34" in page
+    assert "used up" not in page
+
+
+def test_who_has_used_it_up_is_told(alice_at_home: Person, olga: Person) -> None:
+    spending.grant(olga.user, alice_at_home.account, amount_nanos=-1, reason="a trial")
+    assert "All credit is used up" in alice_at_home.get("/account/usage").content.decode()
+
+
 @pytest.mark.parametrize("month", ["", "2026-13", "soon", "2026-11'--"])
 def test_a_month_that_makes_no_sense_shows_this_one(alice_at_home: Person, month: str) -> None:
     assert alice_at_home.get("/account/usage", {"month": month}).status_code == 200
@@ -31,6 +46,6 @@ def test_the_page_takes_the_same_few_queries_for_any_amount_of_usage(
 ) -> None:
     for number in range(12):
         use(alice_at_home.account, model_name=f"alice/model-{number}", token_id=number)
-    # session, user, account, months, three tables, tokens' names
-    with django_assert_num_queries(8):  # type: ignore[operator]
+    # session, user, account, grants, months, three tables, tokens' names
+    with django_assert_num_queries(9):  # type: ignore[operator]
         alice_at_home.get("/account/usage?month=2026-11")
