@@ -33,7 +33,7 @@ class VersionFacts:
     model_name: str  # `owner/name`
     account_id: int
     is_public: bool  # the model, and this version of it
-    is_hidden: bool
+    is_hidden: bool  # the model, or the one whose code a trained version runs
     is_official: bool
     is_ready: bool
     hardware: str
@@ -138,17 +138,19 @@ def forget_facts_everywhere() -> None:
 def _load_facts(version_id: str) -> VersionFacts | None:
     if not _VERSION_ID.fullmatch(version_id):
         return None
-    version = Version.objects.select_related("model__account").filter(pk=version_id, deleted_at=None).first()
+    versions = Version.objects.select_related("model__account", "base__model__account")
+    version = versions.filter(pk=version_id, deleted_at=None).first()
     if version is None:
         return None
     model = version.model
+    is_hidden = any(one.is_hidden or one.account.is_suspended for one in (model, version.code_model))
     facts = VersionFacts(
         version_id=version.pk,
         model_id=model.pk,
         model_name=model.full_name,
         account_id=model.account_id,
         is_public=model.visibility == Model.Visibility.PUBLIC and not version.is_private,
-        is_hidden=model.is_hidden or model.account.is_suspended,
+        is_hidden=is_hidden,
         is_official=model.is_official,
         is_ready=version.is_ready,
         hardware=model.hardware,

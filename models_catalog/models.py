@@ -104,6 +104,11 @@ class Version(models.Model):
         return self.id[:12]
 
     @property
+    def code_model(self) -> Model:
+        """The model whose code it runs: its own, or its base's. What is taken down there is not run here either."""
+        return self.base.model if self.base else self.model
+
+    @property
     def is_ready(self) -> bool:
         """It was built and can run."""
         return self.status == self.Status.READY

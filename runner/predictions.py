@@ -7,7 +7,7 @@ import datetime
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.access import Caller
 from billing import spending
@@ -150,8 +150,12 @@ def end_canceled(prediction_id: str) -> Prediction | None:
 
 
 def cancel_all_of_model(model_id: int) -> int:
-    """Cancel all that is queued or running of a model that was taken down, free of charge; returns how many."""
-    unfinished = Prediction.objects.filter(model_id=model_id).exclude(status__in=TERMINAL)
+    """Cancel all that is queued or running with the code of a model that was taken down, free of charge.
+
+    Returns how many.
+    """
+    runs_its_code = Q(model_id=model_id) | Q(version__base__model_id=model_id)
+    unfinished = Prediction.objects.filter(runs_its_code).exclude(status__in=TERMINAL)
     outcomes = [
         Outcome(
             prediction_id,

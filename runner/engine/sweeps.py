@@ -92,7 +92,7 @@ def end_overdue() -> list[Prediction]:
         (waiting.filter(deadline__lte=now), Status.ABORTED, None, FaultClass.TIMEOUT, "its deadline passed"),
         # Accepted by a web process that had not yet heard of it.
         (
-            waiting.filter(model__hidden_at__isnull=False),
+            waiting.exclude(model__hidden_at=None, version__base__model__hidden_at=None),
             Status.CANCELED,
             "The model was taken down",
             FaultClass.PLATFORM,

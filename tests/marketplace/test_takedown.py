@@ -3,16 +3,18 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import AuditEntry
 from billing.models import UsageRecord
 from marketplace import takedown
 from marketplace.lib.problems import Conflict, NotFound
-from models_catalog import lookup, moderation
+from models_catalog import lookup, moderation, publishing
 from models_catalog.models import Model, Report, Version
+from runner.engine.sweeps import end_overdue
 from runner.models import Prediction
 from runner.states import Status
-from tests.models_catalog.factories import VersionFactory
+from tests.models_catalog.factories import ModelFactory, VersionFactory
 from tests.plugins.people import Person
 from tests.runner.factories import end, make_prediction, start
 
@@ -128,3 +130,25 @@ def test_a_run_asked_for_from_the_page_is_refused(version: Version, take_down: A
     take_down(version.model)
     assert (before // 100, run()) == (2, 404)
     assert Prediction.objects.count() == 1
+
+
+def test_what_was_trained_with_its_code_stops_too(version: Version, take_down: Any, stranger_at_home: Person) -> None:
+    mine = ModelFactory.create(account=stranger_at_home.account)
+    trained = publishing.accept_trained("t" * 26, model=mine, trainer=version, weights="", created_by_id=None)
+    running = make_prediction(trained)
+    start(running)
+    take_down(version.model)
+    running.refresh_from_db()
+    assert running.status == Status.CANCELED
+    assert lookup.find_facts(stranger_at_home.caller, trained.pk) is None
+    assert lookup.get_version(stranger_at_home.caller, mine, trained.pk) == trained  # it is still theirs
+
+
+def test_what_waits_with_its_code_is_found_by_the_sweep(version: Version, stranger_at_home: Person) -> None:
+    mine = ModelFactory.create(account=stranger_at_home.account)
+    trained = publishing.accept_trained("u" * 26, model=mine, trainer=version, weights="", created_by_id=None)
+    waiting, other = make_prediction(trained), make_prediction(VersionFactory.create())
+    Model.objects.filter(pk=version.model_id).update(hidden_at=timezone.now())
+    assert [row.pk for row in end_overdue()] == [waiting.pk]
+    other.refresh_from_db()
+    assert other.status == Status.STARTING
