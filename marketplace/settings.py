@@ -93,8 +93,9 @@ CELERY_TASK_ROUTES = {
     "runner.tasks.sweep_webhooks": {"queue": "webhooks"},
 }
 CELERY_BEAT_SCHEDULE = {
-    "note-worker": {"task": "runner.tasks.note_worker", "schedule": 5.0},
-    "deliver-webhooks": {"task": "runner.tasks.sweep_webhooks", "schedule": 5.0},
+    # They expire: a worker that was away must not find an hour of them in its queue.
+    "note-worker": {"task": "runner.tasks.note_worker", "schedule": 5.0, "options": {"expires": 10}},
+    "deliver-webhooks": {"task": "runner.tasks.sweep_webhooks", "schedule": 5.0, "options": {"expires": 10}},
     "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
     "expire-webhooks": {"task": "runner.tasks.remove_old_webhooks", "schedule": 3600.0},

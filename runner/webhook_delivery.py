@@ -7,17 +7,20 @@ Source: replicate-api.md 5.1 to 5.4.
 """
 
 import datetime
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When, Window
+from django.db.models.functions import RowNumber
 from standardwebhooks.webhooks import Webhook
 
 from accounts.webhook_secrets import signing_secrets
 from marketplace.lib import egress
+from runner.delivery_turns import turn
 from runner.models import WebhookAttempt, WebhookDelivery
 
 log = structlog.get_logger(__name__)
@@ -54,7 +57,8 @@ class Attempt:
 def deliver_of(prediction_id: str) -> float | None:
     """Send all that is due of a prediction. Returns the seconds until something is due again, None when all is done.
 
-    Safe to run twice at once: each message is leased by one.
+    Infinity: the account sends as many at once as it may, and the sweep comes back to it. Safe to run twice at once:
+    each message is leased by one.
     """
     while True:
         now = datetime.datetime.now(datetime.UTC)
@@ -68,15 +72,21 @@ def deliver_of(prediction_id: str) -> float | None:
             return (due - now).total_seconds()
         if delivery.event != TERMINAL and delivery.tries:
             _give_up(delivery)  # whoever tried it died, and it is worth one try only
-        elif _lease(delivery, now):
-            _settle(delivery, send(delivery))
+            continue
+        with turn(delivery.account_id) as may_send:
+            if not may_send:
+                return math.inf
+            if _lease(delivery, now):
+                _settle(delivery, send(delivery))
 
 
-def due_predictions(*, at_most: int = 500) -> list[str]:
-    """Predictions with a message that is due: what wake-ups missed."""
+def due_predictions(*, of_each_account: int = 50) -> list[str]:
+    """Predictions with a message that is due: what wake-ups missed. Those of one account don't crowd out the others."""
     now = datetime.datetime.now(datetime.UTC)
-    due = WebhookDelivery.objects.filter(next_attempt_at__lte=now)
-    return list(due.values_list("prediction_id", flat=True).distinct()[:at_most])
+    place = Window(RowNumber(), partition_by=F("account_id"), order_by=F("next_attempt_at").asc())
+    due = WebhookDelivery.objects.filter(next_attempt_at__lte=now).annotate(place=place)
+    foremost = due.filter(place__lte=of_each_account).order_by("place").values_list("prediction_id", flat=True)
+    return list(dict.fromkeys(foremost))
 
 
 def signed_headers(delivery: WebhookDelivery, *secrets: str, now: datetime.datetime) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """Deliveries from the outbox to a receiver on this machine: order, retries, signatures, crashes."""
 
 import datetime
+import math
 import threading
 
 import orjson
 import pytest
 
-from runner import webhook_delivery, webhooks
+from runner import delivery_turns, webhook_delivery, webhooks
 from runner.models import WebhookDelivery
 from runner.webhook_delivery import RETRY_AFTER_SECONDS, deliver_of, due_predictions, signed_headers
 from tests.models_catalog.factories import VersionFactory
@@ -172,3 +173,24 @@ def test_a_broker_that_is_down_fails_no_commit(prediction, monkeypatch):
     monkeypatch.setattr(current_app, "send_task", down)
     assert end(prediction).status == "succeeded"
     assert due_predictions() == [prediction.pk]
+
+
+def test_an_account_whose_receiver_hangs_leaves_threads_to_others(prediction, receiver, monkeypatch):
+    monkeypatch.setattr(delivery_turns, "AT_ONCE", 1)
+    end(prediction)
+    with delivery_turns.turn(prediction.account_id):
+        assert deliver_of(prediction.pk) == math.inf
+        with delivery_turns.turn(prediction.account_id + 1) as others_may:
+            assert others_may
+    assert receiver.received == []
+    assert due_predictions() == [prediction.pk], "the sweep comes back to it"
+    deliver_of(prediction.pk)
+    assert len(receiver.received) == 1
+
+
+def test_the_sweep_takes_some_of_each_account(prediction, alice, stranger, receiver):
+    for account, subject in ((alice, "a1"), (alice, "a2"), (stranger, "s1"), (alice, "a3")):
+        webhooks.enqueue(
+            account_id=account.pk, subject_id=subject, event="completed", url=receiver.url, document={"id": subject}
+        )
+    assert sorted(due_predictions(of_each_account=2)) == ["a1", "a2", "s1"]
