@@ -26,6 +26,7 @@ from models_catalog.models import Version
 from runner import batch_ends, event_log, webhooks
 from runner.models import Prediction
 from runner.states import TERMINAL, FaultClass, Status
+from runner.storable import clean_json, clean_text
 
 MAX_TRIES = 3  # the first and two more after platform faults
 _REQUEUED = "[modelyard] The instance was lost; trying again.\n"
@@ -289,22 +290,3 @@ def _log_move(prediction_id: str, move: str, *, cause: str) -> None:
 def _version(version_id: str) -> Version:
     """A ready version never changes, and its schema is long: read it once."""
     return Version.objects.get(pk=version_id)
-
-
-def clean_text(text: str) -> str:
-    """PostgreSQL stores no NUL characters; models print them."""
-    return text.replace("\x00", "\ufffd")
-
-
-def clean_json(value: Any) -> Any:
-    """`clean_text` at any depth, and numbers that JSON lacks (NaN, infinities) as null."""
-    match value:
-        case str():
-            return clean_text(value)
-        case float() if value != value or value in (float("inf"), float("-inf")):
-            return None
-        case list():
-            return [clean_json(item) for item in value]
-        case dict():
-            return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
-    return value

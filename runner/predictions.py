@@ -22,6 +22,7 @@ from runner.deployment_targets import DeploymentTarget
 from runner.lifecycle import Outcome
 from runner.models import Prediction
 from runner.states import TERMINAL, FaultClass, Status
+from runner.storable import clean_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def checked_input(
         raise InputInvalid(invalid)
     shown = schemas.redact(facts.schema, value, component)
     secrets = {name: item for name, item in value.items() if shown[name] != item}
-    return lifecycle.clean_json(shown), secret_inputs.seal(secrets)
+    return clean_json(shown), secret_inputs.seal(secrets)
 
 
 def create(caller: Caller, facts: VersionFacts, new: NewPrediction) -> Prediction:

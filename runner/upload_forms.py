@@ -13,7 +13,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from marketplace.lib.problems import FieldError, ValidationFailed
-from runner.lifecycle import clean_json
+from runner.storable import clean_json
 
 _LONGEST_NAME_BYTES = 255
 _MOST_METADATA_BYTES = 64 * 1024
