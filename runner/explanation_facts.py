@@ -6,8 +6,9 @@ from billing.models import Meter, UsageRecord
 from runner.explanations import Charge, Facts, HostFacts, Move
 from runner.models import Hardware, Host, Instance, LoggedEvent, Prediction
 from runner.placement import Size
-from runner.queueing import waiting_reason
+from runner.queueing import WaitingReason, waiting_reason
 from runner.states import INSTANCE_ENDED, InstanceState, Status
+from runner.waiting import place_of
 
 _NOTHING = Size(0, 0, 0)
 
@@ -15,6 +16,8 @@ _NOTHING = Size(0, 0, 0)
 def facts_of(prediction: Prediction) -> Facts:
     """Now. Three queries for what has ended, some more for what waits."""
     waiting = waiting_reason(prediction)
+    if waiting:  # its place in the fair order, as `queue` of the prediction says
+        waiting = WaitingReason(waiting.code, place_of(prediction) - 1)
     hardware = Hardware.objects.filter(pk=prediction.hardware).first() if waiting else None
     return Facts(
         status=str(prediction.status),
@@ -23,7 +26,6 @@ def facts_of(prediction: Prediction) -> Facts:
         started_at=prediction.started_at,
         completed_at=prediction.completed_at,
         hardware=prediction.hardware,
-        has_own_instances=prediction.deployment_id is not None,
         moves=_moves(prediction),
         waiting=waiting,
         hosts=_hosts() if hardware else (),

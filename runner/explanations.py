@@ -64,7 +64,6 @@ class Facts:
     started_at: datetime.datetime | None = None
     completed_at: datetime.datetime | None = None
     hardware: str = ""
-    has_own_instances: bool = False  # its deployment's
     moves: Sequence[Move] = ()
     waiting: WaitingReason | None = None
     hosts: Sequence[HostFacts] = ()
@@ -211,8 +210,6 @@ def _cost(facts: Facts) -> str | None:
         return "Free: it never started."
     if facts.fault_class == FaultClass.PLATFORM:
         return "Free: what the platform spoils is not charged."
-    if charge.quantity_us == 0 and facts.has_own_instances:
-        return "Free by itself: the deployment's instances are charged as long as they are up."
     if charge.amount_nanos == 0:
         return f"Free: {facts.hardware} costs nothing." if charge.rate_nanos == 0 else "Free: it took no time."
     return f"Charged for {charge.quantity_us / 1_000_000:.6f} s of {facts.hardware}{_although(facts)}."

@@ -50,7 +50,7 @@ def queue_document(prediction: Prediction) -> dict[str, Any] | None:
     reason = queueing.waiting_reason(prediction)
     if reason is None:
         return None
-    place = _place(prediction)
+    place = place_of(prediction)
     start = expected_start(place, _servers(prediction.pool), _history(prediction), now=timezone.now())
     return {
         "place": place,
@@ -80,7 +80,7 @@ def expected_start(
     return max(now, ready) + datetime.timedelta(seconds=(history.run or 0) * (place - 1))
 
 
-def _place(prediction: Prediction) -> int:
+def place_of(prediction: Prediction) -> int:
     """From 1, among those of its pool; of one beyond what a decision looks at, by age."""
     if not _places or _places[-1][0] < time.monotonic():
         _places[:] = [(time.monotonic() + _PLACES_SECONDS, _read_places())]

@@ -101,7 +101,7 @@ EVENT_SCHEMAS: dict[str, Any] = {
                         "code": {
                             **TEXT,
                             "description": "`ahead_of_you`, `booting`, `starting_soon`, `no_such_hardware`, "
-                            "`no_capacity`, `your_limit`",
+                            "`no_capacity`",
                         },
                         "ahead": {**COUNT, "description": "Predictions that come before it"},
                         "text": TEXT,

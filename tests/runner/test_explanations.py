@@ -105,10 +105,6 @@ def test_what_the_log_no_longer_has_is_told_from_the_row() -> None:
         (replace(DONE, started_at=None, charge=FREE), "Free: it never started."),
         (replace(DONE, charge=replace(CHARGE, rate_nanos=0, amount_nanos=0)), "Free: gpu costs nothing."),
         (replace(DONE, charge=FREE), "Free: it took no time."),
-        (
-            replace(DONE, charge=FREE, has_own_instances=True),
-            "Free by itself: the deployment's instances are charged as long as they are up.",
-        ),
         (replace(DONE, charge=None), None),
     ],
 )
