@@ -1,11 +1,13 @@
 """Rate limits at the API: told on every answer to a known caller, 429 before the body is read, one bucket a class."""
 
+import re
+
 import pytest
-from django.urls import get_resolver
 
 from billing import spending
 from marketplace import api as api_root
-from marketplace.lib.endpoints import CREATES, RateClass, rates_of
+from marketplace.lib.endpoints import RateClass, rates_of
+from marketplace.openapi.operations import OPERATIONS
 from runner.models import Prediction
 from tests.accounts.factories import token_for
 from tests.models_catalog.factories import VersionFactory
@@ -141,16 +143,14 @@ def test_no_credit_is_402_after_the_input_was_checked(api, alice, body, settings
     assert not Prediction.objects.exists()
 
 
-def test_every_path_that_makes_predictions_is_counted_as_creating():
-    makers = ("predictions", "trainings", "batches")
-    for pattern in api_root.urlpatterns:
-        view, path = pattern.callback, str(pattern.pattern)
-        rates = rates_of(view) or {}
-        if path.endswith(makers) and path != "trainings":
-            assert rates.get("POST") == CREATES["POST"], path
-        if path in ("predictions/<str:prediction_id>", "trainings/<str:training_id>"):
-            assert rates.get("GET") == RateClass.POLL, path
-    assert get_resolver().resolve("/v1/predictions")
+def test_every_operation_that_makes_predictions_is_counted_as_creating():
+    served = {"/" + re.sub(r"<str:(\w+)>", r"{\1}", str(pattern.pattern)): pattern for pattern in api_root.urlpatterns}
+    for operation in OPERATIONS:
+        rates = rates_of(served[operation.path].callback) or {}
+        if operation.method == "post" and operation.path.endswith(("predictions", "trainings", "batches")):
+            assert rates.get("POST") == RateClass.CREATE, operation.path
+        if operation.id in ("predictions.get", "trainings.get"):
+            assert rates.get("GET") == RateClass.POLL, operation.path
 
 
 def post_soon(api, body):
