@@ -8,7 +8,7 @@ from marketplace import console
 from marketplace.health import health
 from marketplace.lib.endpoints import endpoint
 from marketplace.pages import api_reference, catalog, model, playground, reports
-from runner import publish_views
+from runner import deployment_views, publish_views
 from runner import views as runner_views
 from runner.api_files import output
 
@@ -23,6 +23,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("marketplace.api")),
     path("account/", include("accounts.urls")),
     path("account/", include("billing.urls")),
+    path("account/deployments", deployment_views.deployment_list, name="deployments"),
+    path("account/deployments/<str:name>", deployment_views.deployment_page, name="deployment"),
+    path("account/deployments/<str:name>/delete", deployment_views.delete_deployment, name="delete_deployment"),
+    path(
+        "account/deployments/<str:name>/releases/<int:number>",
+        deployment_views.roll_back,
+        name="roll_back_deployment",
+    ),
     path("", catalog.home, name="home"),
     path("explore", catalog.explore, name="explore"),
     path("search", catalog.search, name="search"),
@@ -38,6 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("web/files", playground.upload_file, name="web_files"),
     # Owners and their models go last: their names are whatever people chose.
     path("<str:owner>/<str:name>/versions/<str:version_id>", publish_views.version_page, name="version"),
+    path("<str:owner>/<str:name>/deploy", deployment_views.new_deployment, name="new_deployment"),
     path("<str:owner>/<str:name>/report", reports.report_model, name="report_model"),
     path("<str:owner>/<str:name>/api", model.api_tab, name="model_api"),
     path("<str:owner>/<str:name>/examples", model.examples_tab, name="model_examples"),

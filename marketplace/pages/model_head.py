@@ -88,7 +88,8 @@ def _typical(model: Model, price: Price | None) -> Typical | None:
 
 
 def _warmth(model: Model) -> Warmth:
-    instances = Instance.objects.filter(version_id=model.latest_version_id)
+    # Those of deployments run nobody else's predictions.
+    instances = Instance.objects.filter(version_id=model.latest_version_id, deployment=None, is_training=False)
     last = instances.exclude(ready_at=None).order_by("-created_at").first()
     seconds = (last.ready_at - last.created_at).total_seconds() if last and last.ready_at else None
     return Warmth(instances.filter(state__in=INSTANCE_UP).count(), seconds)
