@@ -91,12 +91,23 @@ class ModelAdmin(ReadOnlyAdmin):
     actions_detail: ClassVar = ["hide", "restore"]
 
     def offers(self, action: str, row: Any) -> bool:
-        """One or the other."""
-        return bool(row and row.is_hidden) == (action == "restore")
+        """One or the other; nothing for a deleted one."""
+        is_deleted = bool(row and row.deleted_at)
+        return not is_deleted and bool(row and row.is_hidden) == (action == "restore")
 
-    @display(description="Seen by", label={"Nobody (hidden)": "danger", "Owner": "info", "Everybody": "success"})
+    @display(
+        description="Seen by",
+        label={
+            "Nobody (deleted)": "warning",
+            "Nobody (hidden)": "danger",
+            "Owner": "info",
+            "Everybody": "success",
+        },
+    )
     def shown_visibility(self, model: Model) -> str:
         """Who sees it."""
+        if model.deleted_at:
+            return "Nobody (deleted)"
         if model.is_hidden:
             return "Nobody (hidden)"
         return "Owner" if model.visibility == Model.Visibility.PRIVATE else "Everybody"

@@ -37,12 +37,13 @@ def api_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """How to call it, and every input and output."""
     caller, model = _model(request, owner, name)
     context = head(caller, model, "api")
-    if model.latest_version is not None:
-        schema = model.latest_version.openapi_schema
+    if version := playground.default_version(caller, model):
+        schema = version.openapi_schema
         value = playground.sample_input(schema, model.examples.first())
         context |= {
             "form": bind(schema, {}),
-            "snippets": playground.programs(model, model.latest_version, value),
+            "version": version,
+            "snippets": playground.programs(model, version, value),
             "output_schema": as_json(component(schema, "Output")),
             "input_schema": as_json(component(schema, "Input")),
         }
@@ -53,7 +54,8 @@ def api_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
 def examples_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     """Runs that the author chose to show."""
     caller, model = _model(request, owner, name)
-    schema = model.latest_version.openapi_schema if model.latest_version else {}
+    version = playground.default_version(caller, model)
+    schema = version.openapi_schema if version else {}
     examples = [_shown_example(example, schema) for example in model.examples.all()[:50]]
     context = {**head(caller, model, "examples"), "examples": examples}
     return render(request, "models_catalog/model_examples.html", context)

@@ -197,6 +197,13 @@ def test_only_the_button_that_makes_sense_is_shown(everything: Model, olga: Pers
     ]
 
 
+def test_nothing_is_offered_for_a_model_that_its_owner_deleted(everything: Model, olga: Person) -> None:
+    Model.objects.filter(pk=everything.pk).update(deleted_at=everything.created_at)
+    page = olga.get(page_of(everything)).content.decode()
+    assert not any(f"{list_of(Model)}{everything.pk}/{action}/" in page for action in ("hide", "restore"))
+    assert "Nobody (deleted)" in olga.get(list_of(Model)).content.decode()
+
+
 def test_a_revoked_token_is_dead_for_its_owner(everything: Model, alice_at_home: Person, olga: Person) -> None:
     text = token_for(alice_at_home.account, "leaked")
     assert tokens.find_caller(text)

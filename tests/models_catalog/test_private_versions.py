@@ -69,3 +69,16 @@ def test_pages_show_a_private_version_to_its_owner_alone(alice_at_home, stranger
     path = f"/alice/echo/{tab.format(id=private.pk)}"
     assert private.pk[:12] in alice_at_home.get(path).content.decode()
     assert private.pk[:12] not in stranger_at_home.get(path).content.decode()
+
+
+@pytest.mark.parametrize("tab", ["", "/api", "/examples"])
+def test_a_public_model_with_private_versions_only_is_shown_with_the_newest_to_its_owner(
+    alice_at_home, stranger_at_home, tab
+):
+    private = VersionFactory.create(
+        model__account=alice_at_home.account, model__name="echo", is_private=True, latest=False
+    )
+    mine, theirs = (who.get(f"/alice/echo{tab}") for who in (alice_at_home, stranger_at_home))
+    assert (mine.status_code, theirs.status_code) == (200, 200)
+    assert private.pk not in theirs.content.decode()
+    assert (private.pk in mine.content.decode()) == (tab != "/examples")
