@@ -1,11 +1,13 @@
-// The official npm package, unmodified, against the live site that test_node_client.py started.
+// The official npm package, unmodified, against the live site that conformance/test_clients.py started.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
 import Replicate, { validateWebhook } from "replicate";
 
-const { SITE, TOKEN, ECHO, WORDS, FILES, SLOW, OFFICIAL } = process.env;
+const { SITE, TOKEN, ECHO, WORDS, FILES, SLOW, OFFICIAL, LEARNER } = process.env;
 const replicate = new Replicate({ auth: TOKEN, baseUrl: `${SITE}/v1`, useFileOutput: false });
+const withFiles = new Replicate({ auth: TOKEN, baseUrl: `${SITE}/v1` });
+const unique = (prefix) => `${prefix}-${Math.random().toString(36).slice(2, 10)}`;
 const versionOf = (reference) => reference.split(":")[1];
 
 test("run in both modes returns the output", async () => {
@@ -57,6 +59,37 @@ test("an aborted run cancels its prediction", async () => {
 test("files are uploaded by run, and made", async () => {
   const [url] = await replicate.run(FILES, { input: { source: Buffer.from("payload"), count: 1 } });
   assert.equal(await (await fetch(url)).text(), "payload#0");
+});
+
+test("outputs are files that can be read", async () => {
+  const [file] = await withFiles.run(FILES, { input: { source: Buffer.from("payload"), count: 1 } });
+  assert.ok(String(file.url()).startsWith("https://"));
+  assert.equal(await (await file.blob()).text(), "payload#0");
+});
+
+test("a deployment is made, changed, listed and run", async () => {
+  const name = unique("js");
+  const made = await replicate.deployments.create({
+    name, model: "nina/echo", version: versionOf(ECHO), hardware: "cpu", min_instances: 0, max_instances: 1,
+  });
+  assert.equal(made.current_release.number, 1);
+  const changed = await replicate.deployments.update("nina", name, { max_instances: 2 });
+  assert.equal(changed.current_release.number, 2);
+  assert.ok((await replicate.deployments.list()).results.some((listed) => listed.name === name));
+  assert.equal((await replicate.deployments.get("nina", name)).name, name);
+  const prediction = await replicate.deployments.predictions.create("nina", name, { input: { text: "deployed" } });
+  assert.equal((await replicate.wait(prediction, { interval: 50 })).output, "deployed");
+});
+
+test("a training is made, read, listed and canceled", async () => {
+  const destination = unique("js-trained");
+  await replicate.models.create("nina", destination, { visibility: "private", hardware: "cpu" });
+  const training = await replicate.trainings.create("nina", "learner", versionOf(LEARNER), {
+    destination: `nina/${destination}`, input: { text: "data:text/plain;base64,aGVsbG8=", seconds: 60 },
+  });
+  assert.equal((await replicate.trainings.get(training.id)).id, training.id);
+  assert.ok((await replicate.trainings.list()).results.some((listed) => listed.id === training.id));
+  assert.equal((await replicate.trainings.cancel(training.id)).status, "canceled");
 });
 
 test("files have metadata", async () => {
