@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from runner import event_feed, event_log, tasks
+from runner.api_events import event_document
 from runner.event_feed import Position
 from runner.event_log import NewEvent
 from runner.models import LoggedEvent
@@ -159,3 +160,18 @@ def test_old_events_are_removed(alice, api, settings):
     tasks.remove_old_events()
     assert subjects(pull(api)) == ["new"]
     assert event_feed.remove_old() == 0
+
+
+@pytest.mark.parametrize(
+    ("subject", "path"),
+    [
+        ("prediction/abc", "/v1/predictions/abc"),
+        ("training/abc", "/v1/trainings/abc"),
+        ("batch/abc", "/v1/batches/abc"),
+        ("deployment/alice/shop", "/v1/deployments/alice/shop"),
+    ],
+)
+def test_an_event_says_where_to_read_what_it_happened_to(settings, subject, path):
+    event = LoggedEvent(pk=7, type="x", subject=subject, created_at=datetime.datetime.now(datetime.UTC))
+    document = event_document(event)
+    assert (document["id"], document["object"]) == ("evt_7", settings.PUBLIC_URL + path)
