@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,6 +188,30 @@ async def test_a_runner_that_died_in_the_middle_of_a_roll_is_followed_by_one_tha
     await until_live({(newer.pk, "up"): 1})
     deployment = await dbthreads.run(deployments.get_deployment, caller_of(alice), "alice", "prod")
     assert not deployment.is_rolling
+
+
+async def test_two_hosts_together_have_as_many_as_are_wanted(
+    make_version: Any, runners: Any, deploy: Deploy, alice: Account, settings: Settings, short_dir: Path
+) -> None:
+    version = await dbthreads.run(make_version, "echo", model__account=alice)
+    await runners()
+    settings.HOST_NAME, settings.INSTANCES_DIR = "second", short_dir / "instances"
+    second = await Runner(short_dir / "second").start()
+    try:
+        await deploy(version, 2, 4)
+        await until_live({(version.pk, "up"): 2})
+        await asyncio.sleep(2.5)  # for what must not happen
+        assert await dbthreads.run(Instance.objects.count) == 2
+        settings.IDLE_STOP_SECONDS = 0
+        await change(alice, min_instances=1)
+        await until_live({(version.pk, "up"): 1})
+        await asyncio.sleep(2.5)
+        assert await dbthreads.run(live) == {(version.pk, "up"): 1}
+        assert await dbthreads.run(Instance.objects.count) == 2
+    finally:
+        await second.die()
+        for handle in await second.backend.list_running():
+            await second.backend.stop(handle, grace_seconds=0)
 
 
 class Load:
