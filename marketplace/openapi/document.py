@@ -192,7 +192,8 @@ def _is_required(body: dict[str, Any]) -> bool:
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     in_path = re.findall(r"{(\w+)}", operation.path)
     of_path = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in in_path]
-    return of_path + [{"name": name} | _PARAMETERS[name] for name in operation.parameters]
+    known = [{"name": name} | _PARAMETERS[name] for name in operation.parameters]
+    return of_path + [_LENIENT.get(part["in"], {}) | part for part in known]
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
