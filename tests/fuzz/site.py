@@ -63,6 +63,7 @@ def call_by_document(site: LiveSite, token: str, *options: str, report: Path | N
         "FUZZ_TOKEN": token,
         "FUZZ_FACTS": json.dumps(facts(site, token)),
         "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
     }
     command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"]
     command += [f"{site.base_url}/v1/openapi.json", "--no-color", *options]
