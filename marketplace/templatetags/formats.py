@@ -4,6 +4,8 @@ import datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
 from billing.money import in_words
 
@@ -15,6 +17,17 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "min"))
 def money(nanos: int | None) -> str:
     """Nano-dollars in words: `$1.25`, `$0.000725`; nothing for None."""
     return "" if nanos is None else in_words(nanos)
+
+
+@register.filter
+def with_code(text: str) -> SafeString:
+    """What stands between backticks as code; all else is escaped."""
+    parts = ((f"<code>{escape(part)}</code>" if is_code else escape(part)) for part, is_code in _by_backticks(text))
+    return mark_safe("".join(parts))  # noqa: S308 - each part is escaped
+
+
+def _by_backticks(text: str) -> list[tuple[str, bool]]:
+    return [(part, index % 2 == 1) for index, part in enumerate(text.split("`"))]
 
 
 @register.filter

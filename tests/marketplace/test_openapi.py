@@ -8,6 +8,7 @@ from drf_spectacular.validation import validate_schema
 
 from marketplace import api as api_root
 from marketplace.openapi import document
+from marketplace.templatetags.formats import with_code
 
 SUBMIT = "models-versions-create"
 METHODS = {"get", "post", "patch", "delete", "x-query"}
@@ -144,6 +145,10 @@ def test_the_reference_page_marks_what_goes_beyond_replicate(visitor):
     assert 'badge info">extension' in ours.partition("</div>")[0]
     assert "--data-binary @model.tar.gz" in ours
     assert 'badge info">extension' not in theirs.partition("</div>")[0]
+
+
+def test_words_between_backticks_are_code_and_nothing_is_markup():
+    assert with_code("Send `a<b>`, not <i>") == "Send <code>a&lt;b&gt;</code>, not &lt;i&gt;"
 
 
 def test_the_reference_page_shows_every_operation(visitor):
