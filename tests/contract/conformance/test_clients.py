@@ -70,7 +70,11 @@ def test_item_107_python_runs_asynchronously(client, models):
 
 def test_item_107_python_streams(client, models):
     events = list(client.stream(models["WORDS"], input={"count": 2}))
-    assert [str(event) for event in events] == ["word0 ", "word1 ", "{}"]
+    assert [(event.event.value, str(event)) for event in events] == [
+        ("output", "word0 "),
+        ("output", "word1 "),
+        ("done", ""),  # the client shows the end as nothing
+    ]
 
 
 def test_item_107_python_handles_files(client, tmp_path):
