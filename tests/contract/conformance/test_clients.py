@@ -124,10 +124,14 @@ def test_item_107_python_deploys(client, models):
 
 @pytest.mark.replicate2
 def test_item_108_the_second_python_client_works_strictly_validated(environment):
-    command = [REPLICATE2 / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
+    command = [str(REPLICATE2 / "bin" / "python"), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
     script = CONTRACT / "replicate2" / "client_tests.py"
     done = subprocess.run(
-        [*command, f"--rootdir={script.parent}", script], env=environment, capture_output=True, text=True, timeout=600
+        [*command, f"--rootdir={script.parent}", str(script)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     wanted = len(re.findall(r"^def test_", script.read_text(), re.MULTILINE))
