@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from marketplace.lib import dbthreads
 from models_catalog.models import Model, Version
@@ -96,9 +97,7 @@ async def test_each_training_has_an_instance_of_its_own(make_version: Any, runne
 
 
 async def test_a_training_that_fails_says_why_and_makes_no_version(make_version: Any, runners: Any) -> None:
-    training = await dbthreads.run(
-        lambda version: train(version, end="error"), await dbthreads.run(make_version, "learner")
-    )
+    training = await dbthreads.run(train, await dbthreads.run(make_version, "learner"), end="error")
     await runners()
     await watch(training)
     ended = await row(training)
@@ -107,9 +106,7 @@ async def test_a_training_that_fails_says_why_and_makes_no_version(make_version:
 
 
 async def test_a_training_that_dies_is_tried_three_times_and_never_billed(make_version: Any, runners: Any) -> None:
-    training = await dbthreads.run(
-        lambda version: train(version, end="exit"), await dbthreads.run(make_version, "learner")
-    )
+    training = await dbthreads.run(train, await dbthreads.run(make_version, "learner"), end="exit")
     await runners()
     await watch(training)
     ended = await row(training)
@@ -119,9 +116,7 @@ async def test_a_training_that_dies_is_tried_three_times_and_never_billed(make_v
 
 
 async def test_a_cancel_ends_it_at_once_and_its_instance_too(make_version: Any, runners: Any) -> None:
-    training = await dbthreads.run(
-        lambda version: train(version, seconds=60), await dbthreads.run(make_version, "learner")
-    )
+    training = await dbthreads.run(train, await dbthreads.run(make_version, "learner"), seconds=60)
     runner = await runners()
     await watch(training, until=lambda event: event.kind == "logs")
     await dbthreads.run(predictions.end_canceled, training.pk)
@@ -132,10 +127,20 @@ async def test_a_cancel_ends_it_at_once_and_its_instance_too(make_version: Any, 
             await asyncio.sleep(0.05)
 
 
+async def test_a_training_longer_than_the_site_allows_fails(
+    make_version: Any, runners: Any, settings: Settings
+) -> None:
+    settings.PREDICTION_TIMEOUT_SECONDS, settings.TRAINING_TIMEOUT_SECONDS = 1, 2
+    training = await dbthreads.run(train, await dbthreads.run(make_version, "learner"), seconds=60)
+    await runners()
+    await watch(training)
+    ended = await row(training)
+    assert (ended.status, ended.error) == ("failed", "Training timed out")
+    assert ended.metrics["predict_time"] >= 2
+
+
 async def test_an_instance_that_is_lost_is_replaced_and_one_version_is_made(make_version: Any, runners: Any) -> None:
-    training = await dbthreads.run(
-        lambda version: train(version, seconds=1), await dbthreads.run(make_version, "learner")
-    )
+    training = await dbthreads.run(train, await dbthreads.run(make_version, "learner"), seconds=1)
     runner = await runners()
     await watch(training, until=lambda event: event.kind == "logs")
     os.killpg((await running_handle(runner)).pid, signal.SIGKILL)
@@ -145,9 +150,7 @@ async def test_an_instance_that_is_lost_is_replaced_and_one_version_is_made(make
 
 
 async def test_a_new_runner_takes_a_training_over(make_version: Any, runners: Any) -> None:
-    training = await dbthreads.run(
-        lambda version: train(version, seconds=1.5), await dbthreads.run(make_version, "learner")
-    )
+    training = await dbthreads.run(train, await dbthreads.run(make_version, "learner"), seconds=1.5)
     first = await runners()
     await watch(training, until=lambda event: event.kind == "logs")
     await first.die()
@@ -164,9 +167,7 @@ async def test_a_new_runner_takes_a_training_over(make_version: Any, runners: An
 async def test_a_runner_that_dies_while_it_writes_the_end_leaves_all_or_nothing(
     make_version: Any, runners: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = await dbthreads.run(
-        lambda version: train(version, seconds=0.5), await dbthreads.run(make_version, "learner")
-    )
+    training = await dbthreads.run(train, await dbthreads.run(make_version, "learner"), seconds=0.5)
     first = await runners()
     dying = asyncio.Event()
     write_end = lifecycle.end_many
