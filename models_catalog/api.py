@@ -16,7 +16,7 @@ from accounts.authentication import caller_of
 from marketplace.lib import query_parameters
 from marketplace.lib.pagination import ModelPages, NewestFirst
 from marketplace.lib.problems import NotFound
-from models_catalog import curation, lookup, publishing
+from models_catalog import curation, examples, lookup, publishing
 from models_catalog.model_fields import parse_changes
 from models_catalog.models import Model
 from models_catalog.search import search
@@ -119,7 +119,7 @@ class ModelReadme(APIView):
 class ExamplePages(NewestFirst):
     """The default example first, then the newest."""
 
-    ordering = ("position", "-pk")
+    ordering = ("-shown_at", "-pk")
 
 
 class ModelExamples(APIView):
@@ -128,7 +128,7 @@ class ModelExamples(APIView):
     def get(self, request: Request, owner: str, name: str) -> Response:
         """List a model's examples."""
         pages = ExamplePages()
-        rows = lookup.get_model(caller_of(request), owner, name).examples.all()
+        rows = examples.list_examples(lookup.get_model(caller_of(request), owner, name))
         page = pages.paginate_queryset(rows, request, view=self)
         return pages.get_paginated_response([example.prediction for example in page])
 

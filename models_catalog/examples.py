@@ -1,12 +1,25 @@
 """Copies of predictions worth showing on a model's page. The first is the model's default."""
 
+import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Case, DateTimeField, F, Max, QuerySet, Value, When
 
 from models_catalog.models import Example, Model
+
+_LAST = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
+
+
+def list_examples(model: Model) -> QuerySet[Example]:
+    """The default example first, then the newest: by `shown_at`, each at a moment of its own, as cursors need it.
+
+    Source: replicate-api.md 2.5.
+    """
+    default = model.examples.values_list("pk", flat=True).first()
+    first = When(pk=default, then=Value(_LAST, output_field=DateTimeField()))
+    return model.examples.annotate(shown_at=Case(first, default=F("created_at"))).order_by("-shown_at", "-pk")
 
 
 def save_example(model: Model, prediction: Mapping[str, Any]) -> Example:

@@ -3,7 +3,9 @@
 import pytest
 
 from models_catalog import publishing
-from models_catalog.models import Example, Model
+from models_catalog.api import ExamplePages
+from models_catalog.examples import save_example
+from models_catalog.models import Model
 from tests.models_catalog.factories import ModelFactory, VersionFactory, schema
 from tests.runner.factories import end, make_prediction
 
@@ -128,18 +130,19 @@ def test_names_that_no_text_can_be_are_not_found(api, path):
     assert api.get(f"/v1/{path}").status_code == 404
 
 
-def test_the_default_example_comes_first_then_the_newest(api, alice):
+@pytest.mark.parametrize("size", [100, 2], ids=["one page", "two pages"])
+def test_the_default_example_comes_first_then_the_newest(api, alice, monkeypatch, size):
+    monkeypatch.setattr(ExamplePages, "page_size", size)
     version = VersionFactory.create(model__account=alice, model__name="echo")
     documents = [
         api.get(f"/v1/predictions/{end(make_prediction(version), output=text).pk}").json() for text in ("A", "B", "C")
     ]
-    for position, document in ((1, documents[0]), (0, documents[1]), (1, documents[2])):
-        Example.objects.create(
-            model=version.model, prediction_id=document["id"], prediction=document, position=position
-        )
+    for document in documents:
+        save_example(version.model, document)
     page = api.get("/v1/models/alice/echo/examples").json()
-    assert page == {"next": None, "previous": None, "results": [documents[1], documents[2], documents[0]]}
-    assert api.get("/v1/models/alice/echo").json()["default_example"] == documents[1]
+    seen = page["results"] + (api.get(page["next"]).json()["results"] if page["next"] else [])
+    assert seen == [documents[0], documents[2], documents[1]]
+    assert api.get("/v1/models/alice/echo").json()["default_example"] == documents[0]
 
 
 @pytest.fixture
