@@ -24,7 +24,7 @@ from marketplace.pages.model_head import head
 from models_catalog import lookup, schemas
 from models_catalog.models import Example, Model, Version
 from models_catalog.schemas import Document, FieldKind, form_fields
-from runner import files, predictions
+from runner import files, predictions, reruns
 from runner.bound_fields import BoundForm, bind
 from runner.forms import PREFIX, input_from_form
 from runner.models import Prediction
@@ -152,7 +152,7 @@ def run_again(request: HttpRequest, prediction_id: str) -> HttpResponse:
     before = predictions.get_prediction(caller, prediction_id)
     version = _runnable(caller, before.version_id)
     try:
-        prediction = _create(caller, version, before.input)
+        prediction = _create(caller, version, reruns.input_again(before, {}), rerun_of=before.pk)
     except InputInvalid as problem:
         return _refused(request, version, before.input, problem)
     return redirect("prediction", prediction_id=prediction.pk)
@@ -167,11 +167,12 @@ def _create_from_json(request: HttpRequest, caller: Caller) -> HttpResponse:
     return _accepted(request, _create(caller, version, value), version)
 
 
-def _create(caller: Caller, version: Version, value: dict[str, Any]) -> Prediction:
+def _create(caller: Caller, version: Version, value: dict[str, Any], *, rerun_of: str = "") -> Prediction:
     facts = lookup.find_facts(caller, version.pk)
     if facts is None:
         raise NotFound()
-    return predictions.create(caller, facts, NewPrediction(input=value, source=Prediction.Source.WEB))
+    new = NewPrediction(input=value, source=Prediction.Source.WEB, rerun_of=rerun_of)
+    return predictions.create(caller, facts, new)
 
 
 def _accepted(request: HttpRequest, prediction: Prediction, version: Version) -> HttpResponse:

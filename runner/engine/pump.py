@@ -434,8 +434,8 @@ class Pump:
             status,
             output=output,
             logs=self.shown.logs,
-            error=error,
-            metrics=metrics,
+            error=self.shown.masked(error),
+            metrics=self.shown.masked(metrics),
             predict_us=predict_us,
             fault_class=fault_class,
         )

@@ -59,11 +59,22 @@ class Shown:
             case str() if value.startswith("data:") and ";base64," in value[:300]:
                 return await self._store_file(value)
             case str():
-                return mask(value, self._secrets) if self._secrets else value
+                return self.masked(value)
             case list():
                 return [await self.final(item) for item in value]
             case dict():
                 return {key: await self.final(item) for key, item in value.items()}
+        return value
+
+    def masked(self, value: Any) -> Any:
+        """A value without secrets, at any depth: a model's error may quote what it was given."""
+        match value:
+            case str():
+                return mask(value, self._secrets)
+            case list():
+                return [self.masked(item) for item in value]
+            case dict():
+                return {key: self.masked(item) for key, item in value.items()}
         return value
 
     def snapshot(self) -> Snapshot:

@@ -165,6 +165,21 @@ def test_a_deadline_that_makes_no_sense_is_refused(api, version, header):
     assert (answer.status_code, answer.json()["title"]) == (400, "Invalid Cancel-After header")
 
 
+CHECKED_IN_ORDER = {
+    "body before version": ({"version": "0" * 64, "more": 1}, {}, 422, "Input validation failed"),
+    "version before headers": ({"version": "0" * 64}, {"Cancel-After": "x"}, 422, "Invalid version or not permitted"),
+    "headers before input": ({"input": {}}, {"Cancel-After": "x"}, 400, "Invalid Cancel-After header"),
+}
+
+
+@pytest.mark.parametrize(
+    ("members", "headers", "status", "title"), CHECKED_IN_ORDER.values(), ids=list(CHECKED_IN_ORDER)
+)
+def test_what_is_wrong_is_found_in_one_order(api, version, members, headers, status, title):
+    answer = api.post("/v1/predictions", body_for(version, **members), headers=headers)
+    assert (answer.status_code, answer.json()["title"]) == (status, title)
+
+
 def test_the_input_is_echoed_as_sent_with_secrets_hidden(api, alice):
     fields = {"key": {"type": "string", "x-cog-secret": True}, "times": {"type": "integer", "default": 2}}
     version = VersionFactory.create(model__account=alice, openapi_schema=schema(fields))

@@ -196,7 +196,14 @@ def test_running_again_makes_the_same_run(alice_at_home: Person, version: Versio
     answer = alice_at_home.post(f"/web/predictions/{before.pk}/again")
     after = Prediction.objects.exclude(pk=before.pk).get()
     assert answer.headers["Location"] == f"/p/{after.pk}"
-    assert after.input == before.input
+    assert (after.input, after.rerun_of) == (before.input, before.pk)
+
+
+def test_what_has_been_removed_is_not_run_again(alice_at_home: Person, version: Version) -> None:
+    before = end(make_prediction(version))
+    Prediction.objects.update(data_removed=True, input={}, output=None, logs="")
+    assert alice_at_home.post(f"/web/predictions/{before.pk}/again").status_code == 410
+    assert "Removed." in alice_at_home.get(f"/p/{before.pk}").content.decode()
 
 
 def test_the_list_shows_ones_own_runs_newest_first_and_filters(alice_at_home: Person, version: Version) -> None:

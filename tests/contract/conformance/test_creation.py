@@ -146,6 +146,13 @@ def test_item_055_a_secret_is_seen_by_nobody_but_the_model(live_site, keyed, rec
     assert not [one for one in told if secret.encode() in one.body]
 
 
+def test_item_055_nor_is_it_seen_in_the_words_of_a_failure(live_site, keyed):
+    value = {"key": "hunter2-and-more", "fail": True}
+    document = create(live_site, keyed, value, headers={"Prefer": "wait=50"}).json()
+    assert (document["status"], document["error"]) == ("failed", "the key [REDACTED] does not fit")
+    assert "hunter2" not in live_site.request("GET", document["urls"]["get"]).text
+
+
 def test_item_056_deprecated_members_are_accepted(live_site, echo, receiver):
     answer = create(live_site, echo, stream=True, webhook_completed=receiver.url)
     assert answer.status_code == 201
