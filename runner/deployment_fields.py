@@ -108,6 +108,8 @@ def _mistake(name: str, value: Any, hardware_skus: Collection[str]) -> str:
         return "" if 0 <= value <= _NUMBERS[name] else f"Must be from 0 to {_NUMBERS[name]}."
     if not isinstance(value, str):
         return "Expected a string."
+    if "\x00" in value:
+        return "Must not hold NUL characters."
     if name == "name" and (len(value) > NAME_LENGTH or not NAME_PATTERN.fullmatch(value)):
         return f"Use lower-case letters, digits and . _ - (at most {NAME_LENGTH}), beginning with a letter or digit."
     if name == "hardware" and value not in hardware_skus:

@@ -15,6 +15,9 @@ from runner.event_log import NewEvent
 from runner.models import Deployment, Host, Instance, Release
 from runner.pools import Pool
 from runner.states import INSTANCE_ENDED, INSTANCE_UP, InstanceState
+from runner.storable import clean_text
+
+_LONGEST_ERROR = 2000  # characters that are told; instances keep all of theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ def let_serve(rollout: Rollout, *, reason: str = "") -> bool:
 def note_failure(pool: Pool, error: str) -> None:
     """Instances of the pool can't be brought up: the current release says so, if it is that pool's."""
     assert pool.deployment_id is not None
+    error = clean_text(error)[:_LONGEST_ERROR]
     with transaction.atomic():
         row = Deployment.objects.select_for_update(of=("self",)).select_related("account", "current_release")
         found = row.filter(pk=pool.deployment_id).first()
@@ -155,7 +159,7 @@ def note_failure(pool: Pool, error: str) -> None:
         if found is None or release is None or release.pool != pool:
             return
         if Release.objects.filter(pk=release.pk).exclude(error=error).update(error=error):
-            data = {"release": release.number, "error": error[:1000], "serves": not found.is_rolling}
+            data = {"release": release.number, "error": error, "serves": not found.is_rolling}
             _record(found, "deployment.failed", data)
 
 

@@ -263,3 +263,13 @@ def test_changes_are_in_the_event_log(api: Any, deployment: Deployment) -> None:
         ("deployment.updated", 2),
         ("deployment.deleted", None),
     ]
+
+
+@pytest.mark.parametrize("member", ["name", "model", "version", "hardware"])
+@pytest.mark.parametrize(
+    "value", ["\0", "alice/\0", "x" * 100_000, "é/ü:ß"], ids=["nul", "inner nul", "long", "foreign"]
+)
+def test_strange_text_is_refused_not_a_defect(api: Any, version: Version, member: str, value: str) -> None:
+    answer = api.post("/v1/deployments", wanted(version, **{member: value}))
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == f"/{member}"

@@ -128,6 +128,12 @@ def test_a_failure_is_noted_on_the_release_and_in_the_event_log_once(deployment:
     assert Release.objects.get(pk=rolling.current.pk).error == ""
 
 
+def test_whatever_a_model_says_as_it_fails_can_be_noted(deployment: Deployment, version: Version) -> None:
+    rolling = roll(deployment, version)
+    rollouts.note_failure(rolling.current.pool, "no\0such " + "x" * 100_000)
+    assert Release.objects.get(pk=rolling.current.pk).error.startswith("no\ufffdsuch xxx")
+
+
 def test_a_failure_of_an_older_release_is_no_news(deployment: Deployment, version: Version) -> None:
     rolling = roll(deployment, version)
     rollouts.note_failure(rolling.serving.pool, "no such module")
