@@ -173,6 +173,13 @@ def test_a_range_needs_its_bounds(api):
         assert member in answer.text
 
 
+@pytest.mark.parametrize("wrong", [{"only_failed": {}}, {"only_failed": 0}, {"event": ""}, {"event": []}])
+def test_what_counts_as_false_is_no_value_of_a_range(api, wrong):
+    span = {"created_after": "2026-01-02T00:00:00Z", "created_before": "2026-01-02T06:00:00Z"}
+    answer = api.post("/v1/webhooks/replay", {**span, **wrong})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{next(iter(wrong))}")
+
+
 def test_a_body_that_is_too_large_is_sent_without_its_data(told, receiver, settings):
     settings.WEBHOOK_MAX_BODY_BYTES = 2000
     told(output="x" * 5000, logs="y" * 5000)

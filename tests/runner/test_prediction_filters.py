@@ -137,6 +137,7 @@ WRONG_TAGS = {
     "null_item": ([None], "tags.0: Invalid type. Expected: string, given: null"),
     "empty": (["a", ""], "tags.1: String length must be greater than or equal to 1"),
     "long": (["x" * 65], "tags.0: String length must be less than or equal to 64"),
+    "many_equal": (["x"] * 11, "tags: Array must have at most 10 items"),
     "many": ([str(n) for n in range(11)], "tags: Array must have at most 10 items"),
     "control": (["a\x00"], "tags.0: Must have printable characters only"),
 }
