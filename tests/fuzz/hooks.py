@@ -14,7 +14,7 @@ FACTS: dict[str, Any] = json.loads(os.environ["FUZZ_FACTS"])
 # Nothing listens there: a webhook or an input may name it, and no machine but this one is called.
 _SAFE = "http://127.0.0.1:9/"
 
-schemathesis.openapi.format("uri", st.text(alphabet="abcdef0123456789/._-~%20", max_size=20).map(_SAFE.__add__))
+schemathesis.openapi.format("uri", st.text(alphabet="abcdef0123456789/._-~", max_size=20).map(_SAFE.__add__))
 
 schemathesis.openapi.format("tag", st.text(alphabet=st.characters(categories=["L", "N", "P"]), min_size=1, max_size=64))
 
@@ -38,6 +38,8 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
         schemas[name]["properties"]["tags"]["items"] = {"type": "string", "format": "tag", "maxLength": 64}
     for name in ("NewPrediction", "NewOfficialPrediction"):
         schemas[name]["properties"]["input"] = _ECHO_INPUT
+    schemas["NewBatch"]["properties"]["version"] = {"type": "string", "enum": FACTS["versions"]}
+    schemas["NewBatch"]["properties"]["inputs"] |= {"items": _ECHO_INPUT, "maxItems": 20}
     schemas["NewPrediction"]["properties"]["version"] = {"type": "string", "enum": FACTS["versions"]}
     for properties in (schemas["NewDeployment"]["properties"], schemas["DeploymentChanges"]["properties"]):
         properties["model"] = {"type": "string", "enum": ["nina/echo"]}
@@ -52,6 +54,18 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     raw_schema["paths"]["/v1/predictions"]["post"]["requestBody"]["content"]["application/json"]["example"] = {
         "version": FACTS["versions"][0],
         "input": {"text": "hi there"},
+    }
+    raw_schema["paths"]["/v1/batches"]["post"]["requestBody"]["content"]["application/json"]["example"] = {
+        "version": FACTS["versions"][0],
+        "inputs": [{"text": "one"}, {"text": "two"}],
+    }
+    raw_schema["paths"]["/v1/deployments"]["post"]["requestBody"]["content"]["application/json"]["example"] = {
+        "name": "shout-prod",
+        "model": "nina/echo",
+        "version": FACTS["versions"][0],
+        "hardware": FACTS["hardware"][0],
+        "min_instances": 0,
+        "max_instances": 1,
     }
 
 
@@ -74,7 +88,13 @@ _ECHO_INPUT = {
     },
     "required": ["text"],
 }
-_KNOWN = {"owner": "owners", "name": "names", "version_id": "version_ids", "prediction_id": "predictions"}
+_KNOWN = {
+    "owner": "owners",
+    "name": "names",
+    "version_id": "version_ids",
+    "other_id": "version_ids",
+    "prediction_id": "predictions",
+}
 _KNOWN |= {"token": "streams", "slug": "collections", "training_id": "trainings"}
 
 
