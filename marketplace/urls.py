@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from marketplace import console
 from marketplace.health import health
 from marketplace.lib.endpoints import endpoint
-from marketplace.pages import api_reference, catalog, model, playground, reports
+from marketplace.pages import api_reference, catalog, comparison, model, playground, reports
 from runner import deployment_views, publish_views
 from runner import views as runner_views
 from runner.api_files import output
@@ -45,6 +45,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("web/predictions/<str:prediction_id>/cancel", runner_views.cancel_prediction, name="cancel_prediction"),
     path("web/files", playground.upload_file, name="web_files"),
     # Owners and their models go last: their names are whatever people chose.
+    path(
+        "<str:owner>/<str:name>/versions/<str:version_id>/compare/<str:other_id>",
+        comparison.comparison,
+        name="version_comparison",
+    ),
     path("<str:owner>/<str:name>/versions/<str:version_id>", publish_views.version_page, name="version"),
     path("<str:owner>/<str:name>/deploy", deployment_views.new_deployment, name="new_deployment"),
     path("<str:owner>/<str:name>/report", reports.report_model, name="report_model"),

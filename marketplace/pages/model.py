@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.access import Caller
 from accounts.authentication import session_caller
 from marketplace.pages import playground
+from marketplace.pages.comparison import predecessors
 from marketplace.pages.model_head import head, is_owner
 from models_catalog import lookup, readmes
 from models_catalog.models import Example, Model, Version
@@ -76,7 +77,10 @@ def versions_tab(request: HttpRequest, owner: str, name: str) -> HttpResponse:
     versions = lookup.visible_versions(caller).filter(model=model).defer("openapi_schema", "config")
     if not is_owner(caller, model):
         versions = versions.filter(status=Version.Status.READY)
-    context = {**head(caller, model, "versions"), "versions": list(versions.order_by("-created_at")[:200])}
+    shown = list(versions.order_by("-created_at")[:200])
+    before = predecessors(shown)
+    rows = [(version, before.get(version.pk)) for version in shown]
+    context = {**head(caller, model, "versions"), "rows": rows}
     return render(request, "models_catalog/model_versions.html", context)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models_catalog.schemas.documents import Document, component, expanded, properties
+from models_catalog.schemas.forms import place
 from models_catalog.schemas.narrowing import INPUT_WORDS, OUTPUT_WORDS, differences, required_members
 from models_catalog.schemas.outputs import is_concatenated, is_iterator
 
@@ -56,7 +57,7 @@ class Comparison:
 def compare(before: Document, after: Document) -> Comparison:
     """The change from one version's schema document to another's: `Input` and `Output`.
 
-    Inputs are in the order of their own documents. Nothing is raised: documents were checked when they were built.
+    Inputs are in the author's order. Nothing is raised: documents were checked when they were built.
     """
     old, new = _inputs(before), _inputs(after)
     old_needed, new_needed = (required_members(component(document, "Input")) for document in (before, after))
@@ -74,7 +75,8 @@ def compare(before: Document, after: Document) -> Comparison:
 
 
 def _inputs(document: Document) -> dict[str, dict[str, Any]]:
-    return {name: expanded(document, node) for name, node in properties(document).items()}
+    fields = properties(document)
+    return {name: expanded(document, fields[name]) for name in sorted(fields, key=lambda name: place(fields[name]))}
 
 
 def _added(name: str, schema: dict[str, Any], *, is_needed: bool) -> Change:

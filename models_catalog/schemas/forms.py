@@ -77,7 +77,7 @@ def form_fields(document: Document, name: str = "Input") -> list[FormField]:
     fields = properties(document, name)
     required = component(document, name).get("required")
     needed = set(required) if isinstance(required, list) else set()
-    ordered = sorted(fields, key=lambda key: _order(fields[key]))
+    ordered = sorted(fields, key=lambda key: place(fields[key]))
     return [_field(document, key, fields[key], required=key in needed) for key in ordered]
 
 
@@ -164,7 +164,8 @@ def prettified(name: str) -> str:
     return " ".join(part[:1].upper() + part[1:] for part in name.split("_") if part) or name
 
 
-def _order(field: dict[str, Any]) -> float:
+def place(field: dict[str, Any]) -> float:
+    """Where the author wants the input: the lower, the earlier."""
     order = _number(field, "x-order")
     return float("inf") if order is None else order
 

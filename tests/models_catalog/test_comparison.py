@@ -200,6 +200,14 @@ def test_a_schema_inside_itself_is_compared_to_an_end():
     assert compare(*documents).is_same
 
 
+def test_inputs_are_in_the_authors_order():
+    before, after = (
+        inputs(**{n: {**TEXT, "x-order": o, **more} for n, o in (("b", 2), ("c", 1), ("a", 0))})
+        for more in ({}, {"title": "New"})
+    )
+    assert [change.name for change in compare(before, after).changed] == ["a", "c", "b"]
+
+
 def test_each_change_is_in_its_own_list():
     comparison = compare(inputs(text=TEXT, gone=MOOD), inputs(text={**TEXT, "title": "Words"}, new=STEPS))
     names = [[change.name for change in part] for part in (comparison.added, comparison.removed, comparison.changed)]
