@@ -248,7 +248,7 @@ async def test_ten_changes_of_version_under_load_fail_no_request(
     versions.append(await dbthreads.run(make_version, "echo", model=versions[0].model))
     runner: Runner = await runners()
     runner.engine.fleet.retired_linger_seconds = 0.5  # here web process and runner share the cache
-    await deploy(versions[0], 1, 2)
+    await deploy(versions[0], 1, 1)  # on a slow machine its queue would make it grow otherwise
     await until_live({(versions[0].pk, "up"): 1})
     load = Load(api, clients=3)
     await asyncio.to_thread(load.__enter__)
