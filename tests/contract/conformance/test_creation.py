@@ -149,7 +149,7 @@ def test_item_055_a_secret_is_seen_by_nobody_but_the_model(live_site, keyed, rec
 def test_item_055_nor_is_it_seen_in_the_words_of_a_failure(live_site, keyed):
     value = {"key": "hunter2-and-more", "fail": True}
     document = create(live_site, keyed, value, headers={"Prefer": "wait=50"}).json()
-    assert (document["status"], document["error"]) == ("failed", "the key [REDACTED] does not fit")
+    assert (document["status"], document["error"]) == ("failed", "ValueError: the key [REDACTED] does not fit")
     assert "hunter2" not in live_site.request("GET", document["urls"]["get"]).text
 
 
