@@ -20,13 +20,15 @@ def moment(query: Mapping[str, str], name: str) -> datetime.datetime | None:
     try:
         # A raw `+` of the zone arrives as a blank.
         found = parse_datetime(text) or parse_datetime("+".join(text.rsplit(" ", 1))) or _midnight(text)
-    except ValueError:
+        # In UTC, because the database knows no zone of 16 hours or more.
+        found = found and (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
         found = None
     if found is None:
         raise ValidationFailed(
             [FieldError(f"?{name}", f"Expected a date-time like 2026-01-02T03:04:05Z, got {text[:50]}")]
         )
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+    return found
 
 
 def _midnight(text: str) -> datetime.datetime | None:
