@@ -107,7 +107,12 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1, "maximum": 50, "default": 20},
         "description": "How many models at most",
     },
-    "query": {"in": "query", "required": True, "schema": _TEXT, "description": "What to look for"},
+    "query": {
+        "in": "query",
+        "required": True,
+        "schema": {"type": "string", "pattern": r"\S"},
+        "description": "What to look for",
+    },
     "wait": {
         "in": "query",
         "schema": {"type": "integer", "minimum": 0, "maximum": 30, "default": 0},

@@ -34,7 +34,7 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
             for parameter in operation["parameters"]:
                 _narrow_parameter(path, parameter)
     schemas = raw_schema["components"]["schemas"]
-    for name in ("NewPrediction", "NewOfficialPrediction", "PredictionChanges"):
+    for name in ("NewPrediction", "NewOfficialPrediction", "PredictionChanges", "Rerun", "NewBatch"):
         schemas[name]["properties"]["tags"]["items"] = {"type": "string", "format": "tag", "maxLength": 64}
     for name in ("NewPrediction", "NewOfficialPrediction"):
         schemas[name]["properties"]["input"] = _ECHO_INPUT
@@ -112,7 +112,9 @@ def _remove_patterns_of_addresses(part: Any) -> None:
 
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
-    """No deployment keeps instances ready: they would take the machine from everything else."""
+    """No deployment keeps instances ready, which would take the machine from everything else; none is disabled."""
+    if isinstance(body, dict) and body.get("max_instances") == 0:
+        body = {**body, "max_instances": 1}
     if isinstance(body, dict) and body.get("min_instances") in range(1, 6):
         return {**body, "min_instances": 0}
     return body
