@@ -63,8 +63,7 @@ def parse_range(document: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `webhook_log.replay_range`. Raises ValidationFailed with every mistake."""
     errors: list[FieldError] = []
     moments = {name: _moment(document, name, errors) for name in ("created_after", "created_before")}
-    given = {name: value for name, value in document.items() if value is not None}
-    event, only_failed = given.get("event", "completed"), given.get("only_failed", False)
+    event, only_failed = document.get("event", "completed"), document.get("only_failed", False)
     if event not in _EVENTS:
         errors.append(FieldError("/event", f"Must be one of {', '.join(_EVENTS)}."))
     if not isinstance(only_failed, bool):

@@ -105,6 +105,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "limit",
         "in": "query",
         "schema": {"type": "integer", "minimum": 1, "maximum": 50, "default": 20},
+        "allowEmptyValue": False,
         "description": "How many models at most",
     },
     "query": {
@@ -198,7 +199,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     in_path = re.findall(r"{(\w+)}", operation.path)
     of_path = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in in_path]
     known = [{"name": name} | _PARAMETERS[name] for name in operation.parameters]
-    return of_path + [_LENIENT.get(part["in"], {}) | part for part in known]
+    return of_path + [part if part.get("required") else _LENIENT.get(part["in"], {}) | part for part in known]
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
