@@ -132,6 +132,7 @@ def test_a_ready_version_can_be_run(alice_at_home, building):
     version, build, path = building
     Version.objects.filter(pk=version.pk).update(status="ready")
     Build.objects.filter(pk=build.pk).update(status="succeeded")
+    Model.objects.filter(pk=version.model_id).update(latest_version=version)
     assert f'href="/{version.model.full_name}">Run it</a>' in alice_at_home.get(path).content.decode()
 
 
