@@ -11,13 +11,13 @@ REPLICATE2 := tests/contract/replicate2/.venv
 NODE_DIR := tests/contract/node
 NODE := $(NODE_DIR)/node_modules/.package-lock.json
 PYTEST := $(PY) -m pytest
-# These start whole sites or kill processes: one after the other, when the others are done.
-ALONE := chaos or slow or browser or contract
+# These start whole sites, need a quiet machine, or kill processes: not among the quick ones.
+NOT_QUICK := chaos or slow or browser or contract
 COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 	--python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick lint fmt types bench bench-peers fuzz requirements clean
+.PHONY: help run test test-quick chaos lint fmt types bench bench-peers fuzz requirements clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,15 @@ ifdef T
 	$(PYTEST) $(T)
 else
 	@$(MAKE) --no-print-directory test-quick
-	$(PYTEST) -m "$(ALONE)"
+	$(PYTEST) -n 2 --dist loadfile -m "contract and not slow"
+	$(PYTEST) -m "(slow or browser) and not chaos"
 endif
 
 test-quick: $(DEV)  ## Tests that may run side by side, on 2 processes
-	$(PYTEST) -n 2 --dist loadfile -m "not ($(ALONE))"
+	$(PYTEST) -n 2 --dist loadfile -m "not ($(NOT_QUICK))"
+
+chaos: $(DEV)  ## Kill each process under load, and hold what must be true afterwards
+	$(PYTEST) -m chaos
 
 lint: $(DEV)  ## Formatting, lint, imports between the rooms, types, migrations. Changes nothing
 	$(VENV)/bin/ruff format --check --quiet .

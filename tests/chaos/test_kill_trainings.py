@@ -32,9 +32,11 @@ def site() -> Iterator[LiveSite]:
 
 
 def kill_an_instance(site: LiveSite) -> None:
-    """The oldest process of one that trains."""
-    row = query(site, "SELECT instance_id FROM runner_prediction WHERE status = 'processing' LIMIT 1")[0]
-    os.kill(min(instance_pids(site)[row["instance_id"]]), signal.SIGKILL)
+    """The oldest process of one that trains: at the moment none may, if one has just ended before the next began."""
+    training = "SELECT instance_id FROM runner_prediction WHERE status = 'processing' LIMIT 1"
+    _wait(site, training, 30)
+    if rows := query(site, training):
+        os.kill(min(instance_pids(site)[rows[0]["instance_id"]]), signal.SIGKILL)
 
 
 def _kill(name: str) -> Callable[[LiveSite], object]:

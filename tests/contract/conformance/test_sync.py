@@ -47,6 +47,7 @@ def test_item_062_a_failure_is_an_end_too(live_site, fail):
     assert "out of cheese" in answer.json()["error"]
 
 
+@pytest.mark.slow  # a bound on time: needs a quiet machine
 def test_item_063_an_expired_wait_is_answered_in_time_as_starting(live_site, warm, slow):
     answer, seconds = create(live_site, slow, {"seconds": 30}, "wait=2")
     now = read(live_site, answer)
