@@ -109,7 +109,7 @@ async def answer_creation(
     def accept() -> Prediction:
         nonlocal hold
         facts, by_name, deployment = resolve()
-        deadline = creation_requests.parse_cancel_after(headers.get("Cancel-After", ""))
+        deadline = creation_requests.parse_cancel_after(headers.get("Cancel-After"))
         hold = creation_requests.preferred_hold(headers.get("Prefer", ""), headers.get("x-stainless-read-timeout", ""))
         new = NewPrediction(
             input=body.input,

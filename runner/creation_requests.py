@@ -183,11 +183,11 @@ def answered_with(hold: Hold | None) -> Iterator[None]:
         raise
 
 
-def parse_cancel_after(header: str) -> int | None:
+def parse_cancel_after(header: str | None) -> int | None:
     """Seconds until the deadline; None without the header. Raises InvalidCancelAfter.  Source: replicate-api.md 2.3."""
-    text = header.strip().lower()
-    if not text:
+    if header is None:
         return None
+    text = header.strip().lower()
     match = _DURATION.fullmatch(f"{text}s" if text.isdecimal() else text)
     if not match:
         raise InvalidCancelAfter(f'Expected a duration like 30, 90s, 5m or 1h30m45s, got "{header[:50]}"')
