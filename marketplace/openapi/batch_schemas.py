@@ -35,9 +35,11 @@ BATCH_SCHEMAS: dict[str, Any] = {
                 "maxItems": MOST_INPUTS,
                 "description": "One prediction is made of each; all of them are checked first.",
             },
-            "webhook": {**LINK, "description": "Where to send the batch, once, when the last prediction has ended"},
-            "tags": {**TAGS, "description": "Given to each prediction"},
-            "dry_run": DRY_RUN,
+            "webhook": nullable(
+                {**LINK, "description": "Where to send the batch, once, when the last prediction has ended"}
+            ),
+            "tags": nullable({**TAGS, "description": "Given to each prediction"}),
+            "dry_run": nullable(DRY_RUN),
         },
         optional="webhook tags dry_run",
         additionalProperties=False,

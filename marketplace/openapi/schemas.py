@@ -54,7 +54,7 @@ DRY_RUN = {
     "type": "boolean",
     "description": "Extension: check everything, create nothing, and answer 200 with what it may take and cost.",
 }
-_CREATION = {
+_CREATION: dict[str, dict[str, Any]] = {
     "input": {"type": "object", "additionalProperties": True, "description": "What the model takes; see its schema."},
     "webhook": _WEBHOOK,
     "webhook_events_filter": {
@@ -67,6 +67,7 @@ _CREATION = {
     "webhook_completed": {**LINK, "deprecated": True, "description": "As `webhook`, told of the end only."},
 }
 _OPTIONAL = " ".join(name for name in _CREATION if name != "input")
+_CREATION |= {name: nullable(_CREATION[name]) for name in _OPTIONAL.split()}  # null is as good as none
 _WEB_LINK = nullable({**WEB_ADDRESS, "maxLength": 500})
 _DESCRIPTION = nullable({**TEXT, "maxLength": 1000})
 
