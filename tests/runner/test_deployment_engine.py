@@ -242,8 +242,9 @@ class Load:
 
 
 async def test_ten_changes_of_version_under_load_fail_no_request(
-    make_version: Any, runners: Any, deploy: Deploy, alice: Account, api: ApiClient
+    make_version: Any, runners: Any, deploy: Deploy, alice: Account, api: ApiClient, settings: Settings
 ) -> None:
+    settings.RATE_LIMIT_CREATE_PER_MINUTE = 1_000_000
     versions = [await dbthreads.run(make_version, "echo", model__account=alice)]
     versions.append(await dbthreads.run(make_version, "echo", model=versions[0].model))
     runner: Runner = await runners()
