@@ -28,6 +28,7 @@ _PROBLEMS = {
     "429": "Too many requests: `Retry-After` says when to come again",
 }
 _TEXT = {"type": "string"}
+_FILTER = {**_TEXT, "pattern": "^[^\\u0000]*$"}  # the database takes no NUL
 _FULL_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"}
 _PARAMETERS: dict[str, dict[str, Any]] = {
     "Prefer": {
@@ -69,7 +70,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "tag": {
         "in": "query",
-        "schema": {"type": "array", "items": _TEXT},
+        "schema": {"type": "array", "items": _FILTER},
         "description": "Extension: only those with this tag; given several times, with all of them",
     },
     "sort_by": {
@@ -85,7 +86,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "event_cursor": {"name": "cursor", "in": "query", "schema": _TEXT, "description": "`next_cursor` of the last page"},
     "prediction": {
         "in": "query",
-        "schema": _TEXT,
+        "schema": _FILTER,
         "description": "Only of this prediction, training or batch, by its id",
     },
     "delivery_state": {
@@ -94,8 +95,8 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "enum": ["pending", "delivered", "failed", "superseded"]},
         "description": "Only those in this state",
     },
-    "type": {"in": "query", "schema": _TEXT, "description": "Only these types, separated by commas"},
-    "subject": {"in": "query", "schema": _TEXT, "description": "Only of this thing: `prediction/<id>`"},
+    "type": {"in": "query", "schema": _FILTER, "description": "Only these types, separated by commas"},
+    "subject": {"in": "query", "schema": _FILTER, "description": "Only of this thing: `prediction/<id>`"},
     "limit": {
         "in": "query",
         "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
