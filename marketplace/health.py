@@ -36,7 +36,8 @@ async def health(request: HttpRequest) -> HttpResponse:
 
 async def _is_up(name: str, check: Callable[[], bool]) -> bool:
     try:
-        return await asyncio.wait_for(dbthreads.run(check), _PATIENCE_SECONDS)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await dbthreads.run(check)
     except (DatabaseError, RedisError, OSError, TimeoutError) as error:
         log.warning("part_is_down", part=name, error=str(error))
         return False

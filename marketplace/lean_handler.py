@@ -14,6 +14,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.module_loading import import_string
 
+from marketplace.lib import tasks
 from marketplace.lib.asgi_types import Receive, Scope, Send
 from marketplace.lib.problems import NotFound, problem_response
 
@@ -58,10 +59,7 @@ class LeanHandler(ASGIHandler):
         try:
             await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (answer, gone):
-                if not task.done():
-                    task.cancel()
-            await asyncio.gather(answer, gone, return_exceptions=True)
+            await tasks.end([answer, gone])
         if not answer.cancelled():
             answer.result()
 

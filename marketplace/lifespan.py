@@ -6,7 +6,7 @@ import structlog
 
 from accounts import tokens
 from billing import spending
-from marketplace.lib import wakeups
+from marketplace.lib import tasks, wakeups
 from marketplace.lib.asgi_types import Receive, Send
 from models_catalog import lookup
 from runner import deployment_targets
@@ -24,8 +24,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
         else:
             if listener:
-                listener.cancel()
-                await asyncio.gather(listener, return_exceptions=True)
+                await tasks.end([listener])
             await send({"type": "lifespan.shutdown.complete"})
             return
 

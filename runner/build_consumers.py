@@ -1,7 +1,6 @@
 """The websocket of a build: its events from the character that the page has reached, for the model's owner."""
 
 import asyncio
-import contextlib
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -10,7 +9,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from accounts.access import caller_for_user
 from accounts.models import Account, User
-from marketplace.lib import dbthreads
+from marketplace.lib import dbthreads, tasks
 from runner import build_streams
 from runner.models import Build
 
@@ -37,9 +36,7 @@ class BuildConsumer(AsyncJsonWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         """The page left: stop following."""
         if self.task:
-            self.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.task
+            await tasks.end([self.task])
 
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
         """Pages have nothing to say here."""

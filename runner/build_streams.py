@@ -99,7 +99,8 @@ async def follow(build_id: int, after: int = 0) -> AsyncIterator[BuildEvent | No
 
 async def _next(layer: Any, channel: str) -> list[BuildEvent]:
     try:
-        message = await asyncio.wait_for(layer.receive(channel), _QUIET_SECONDS)
+        async with asyncio.timeout(_QUIET_SECONDS):
+            message = await layer.receive(channel)
     except TimeoutError:
         return []
     return [BuildEvent(**message["event"])]

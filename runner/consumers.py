@@ -15,7 +15,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from accounts.access import caller_for_user
 from accounts.models import Account, User
-from marketplace.lib import dbthreads
+from marketplace.lib import dbthreads, tasks
 from marketplace.lib.problems import NotFound
 from models_catalog.schemas import Document, OutputKind, output_kind
 from runner import predictions, run_panels, streams
@@ -50,9 +50,7 @@ class PredictionConsumer(AsyncJsonWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         """The page left: stop following."""
         if self.task:
-            self.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.task
+            await tasks.end([self.task])
 
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
         """Pages have nothing to say here."""

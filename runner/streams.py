@@ -61,7 +61,8 @@ class Watch:
     async def next_events(self, timeout: float) -> list[Event]:
         """The next message's events; an empty list when it was quiet for `timeout` seconds."""
         try:
-            message = await asyncio.wait_for(self._layer.receive(self.channel), timeout)
+            async with asyncio.timeout(timeout):
+                message = await self._layer.receive(self.channel)
         except TimeoutError:
             return []
         return [Event(**event) for event in message["events"]]

@@ -55,7 +55,8 @@ class Fleet:
             await self.refresh()
             is_rolling = any(rollout.is_rolling for rollout in self._facts.rollouts)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _EVERY_SECONDS_ROLLING if is_rolling else _EVERY_SECONDS)
+                async with asyncio.timeout(_EVERY_SECONDS_ROLLING if is_rolling else _EVERY_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def refresh(self) -> None:

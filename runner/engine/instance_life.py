@@ -199,7 +199,8 @@ class InstanceLife:
         unreachable = 0
         while not instance.gone.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(instance.gone.wait(), _WATCH_SECONDS)
+                async with asyncio.timeout(_WATCH_SECONDS):
+                    await instance.gone.wait()
                 break
             assert instance.coglet is not None and instance.handle is not None
             if not await self._engine.backend.is_alive(instance.handle):

@@ -90,7 +90,8 @@ class LiveInstance:
             await self._free.acquire()
             return True
         try:
-            await asyncio.wait_for(self._free.acquire(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._free.acquire()
         except TimeoutError:
             return False
         return True

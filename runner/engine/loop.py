@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError
 
-from marketplace.lib import dbthreads, wakeups
+from marketplace.lib import dbthreads, tasks, wakeups
 from runner import files, hosts, lifecycle, queueing, streams
 from runner.backends.base import Backend
 from runner.callbacks import CallbackListener
@@ -88,9 +88,7 @@ class Engine:
             self.spawn(self._forever(self.fleet.run)),
         ]
         await self._stopping.wait()
-        for task in [*loops, *self._tasks]:
-            task.cancel()
-        await asyncio.gather(*loops, *self._tasks, return_exceptions=True)
+        await tasks.end([*loops, *self._tasks])
         await self.callbacks.close()
         for instance in self.instances.values():
             if instance.coglet:
@@ -175,7 +173,8 @@ class Engine:
     async def _decide_when_woken(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _TICK_SECONDS)
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
             await self._decide()
 

@@ -153,7 +153,8 @@ class Pump:
             await asyncio.gather(self._publish([Event("status", status="processing")]), self._hand_over())
         while not self._is_finished:
             try:
-                item = await asyncio.wait_for(self._inbox.get(), self._next_timer())
+                async with asyncio.timeout(self._next_timer()):
+                    item = await self._inbox.get()
             except TimeoutError:
                 pass
             else:

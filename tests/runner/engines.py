@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.models import UsageRecord
-from marketplace.lib import dbthreads
+from marketplace.lib import dbthreads, tasks
 from models_catalog.models import Version
 from runner import streams
 from runner.backends.base import Handle
@@ -55,10 +55,8 @@ class Runner:
 
     async def die(self) -> None:
         """Drop everything where it stands. (Only the listener's port would a dead process free by itself.)"""
-        tasks = [task for task in [*self.engine._tasks, self._task] if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        own = [task for task in [*self.engine._tasks, self._task] if task]
+        await tasks.end(own)
         await self.engine.callbacks.close()
         for instance in self.engine.instances.values():
             if instance.coglet:

@@ -178,3 +178,15 @@ async def test_webhooks_are_written_for_start_progress_and_end(make_version: Any
     )
     assert (events[0], events[-1], events.count("completed")) == ("start", "completed", 1)
     assert 2 <= events.count("output") <= 5  # about 2 s of output, at most one message in 500 ms
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_stop_is_not_lost_when_work_arrives_at_the_same_moment(runners: Any, steps: int) -> None:
+    runner = await runners()
+    runner.engine.wake()
+    runner.engine.fleet.wake()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    runner.engine.stop()
+    async with asyncio.timeout(10):
+        await runner._task
