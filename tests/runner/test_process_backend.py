@@ -162,6 +162,8 @@ async def test_a_worker_orphaned_by_its_servers_death_is_killed_too(
     await ready(handle)
     async with Coglet(handle.endpoint) as coglet:
         await coglet.start("p1", {"seconds": 600, "in_c": True})
+    while "sleeping" not in await backend.read_log(handle):  # before, the worker would see its server go
+        await asyncio.sleep(0.02)
     os.kill(handle.pid, signal.SIGKILL)
     while await backend.is_alive(handle):
         await asyncio.sleep(0.01)
