@@ -10,8 +10,8 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import Account
-from billing import prices, spending
-from billing.models import CreditGrant, Meter, Price, UsageRecord
+from billing import credit, prices
+from billing.models import CreditBucket, Meter, Price, UsageRecord
 from billing.money import NANOS_PER_UNIT, in_words
 from marketplace.lib.console import ReadOnlyAdmin, ReasonField
 from marketplace.lib.problems import Conflict
@@ -110,19 +110,20 @@ class NewGrantForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
         max_length=64,
         label="Account",
         widget=UnfoldAdminTextInputWidget,
-        help_text="Its name. With its first grant an account becomes limited to what was granted to it.",
+        help_text="Its name. With its first grant an internal account becomes limited to its credit.",
     )
     dollars = forms.DecimalField(
         max_digits=11,
         decimal_places=2,
         label="Dollars",
         widget=UnfoldAdminTextInputWidget,
-        help_text="Below 0 takes credit back.",
+        min_value=0,
+        help_text="Free credit. It can't be paid out.",
     )
     reason = ReasonField()
 
     class Meta:
-        model = CreditGrant
+        model = CreditBucket
         fields: ClassVar[list[str]] = []
 
     def clean_username(self) -> Account:
@@ -139,11 +140,11 @@ class NewGrantForm(forms.ModelForm):  # type: ignore[type-arg]  # as above
         return self.cleaned_data["dollars"]
 
 
-@admin.register(CreditGrant)
-class CreditGrantAdmin(ReadOnlyAdmin):
-    """Credit that was granted by hand."""
+@admin.register(CreditBucket)
+class CreditBucketAdmin(ReadOnlyAdmin):
+    """Credit of all accounts, and a grant of free credit by hand."""
 
-    list_display: ClassVar = ["created_at", "account", "shown_amount", "created_by", "reason"]
+    list_display: ClassVar = ["created_at", "account", "kind", "shown_amount", "shown_rest", "created_by", "reason"]
     list_select_related: ClassVar = ["account", "created_by"]
     search_fields: ClassVar = ["account__username", "reason"]
     ordering: ClassVar = ["-id"]
@@ -162,18 +163,23 @@ class CreditGrantAdmin(ReadOnlyAdmin):
         """Those of the form when adding."""
         return ["username", "dollars", "reason"] if obj is None else super().get_fields(request, obj)
 
-    def save_model(self, request: HttpRequest, obj: CreditGrant, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: CreditBucket, form: Any, change: bool) -> None:
         """Through the verb, which writes the audit entry too."""
         data: dict[str, Any] = form.cleaned_data
         actor: Any = request.user
         amount = int(data["dollars"] * NANOS_PER_UNIT)
-        saved = spending.grant(actor, data["username"], amount_nanos=amount, reason=data["reason"])
+        saved = credit.grant(data["username"], amount_nanos=amount, reason=data["reason"], actor=actor)
         obj.pk, obj.account, obj.created_at = saved.pk, saved.account, saved.created_at
 
-    @display(description="Amount", ordering="amount_nanos")
-    def shown_amount(self, grant: CreditGrant) -> str:
+    @display(description="Amount", ordering="granted_nanos")
+    def shown_amount(self, bucket: CreditBucket) -> str:
         """In dollars."""
-        return in_words(grant.amount_nanos)
+        return in_words(bucket.granted_nanos)
+
+    @display(description="Left", ordering="remaining_nanos")
+    def shown_rest(self, bucket: CreditBucket) -> str:
+        """In dollars."""
+        return in_words(bucket.remaining_nanos)
 
 
 @admin.register(UsageRecord)

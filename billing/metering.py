@@ -30,6 +30,7 @@ def record_many(usages: Sequence[PredictionUsage]) -> None:
 
 
 def _record(usage: PredictionUsage) -> UsageRecord:
+    amount = cost(usage.predict_us, usage.price)
     return UsageRecord(
         key=f"pred:{usage.prediction_id}:{Meter.COMPUTE_TIME}",
         account_id=usage.account_id,
@@ -38,7 +39,8 @@ def _record(usage: PredictionUsage) -> UsageRecord:
         quantity=usage.predict_us,
         price=usage.price,
         currency=usage.price.currency,
-        amount_nanos=cost(usage.predict_us, usage.price),
+        gross_nanos=amount,
+        amount_nanos=amount,
         occurred_at=usage.occurred_at,
         period=f"{usage.occurred_at:%Y-%m}",
         model_name=usage.model_name,

@@ -31,7 +31,7 @@ def usage(request: HttpRequest) -> HttpResponse:
     months = sorted({this_month, period, *reports.list_periods(caller)}, reverse=True)
     context = {
         "usage": reports.month_of_usage(caller, period),
-        "credit": spending.standing(caller.account_id, now),
+        "credit": spending.standing(caller.account_id),
         "month": reports.first_day(period),
         "months": [(name, reports.first_day(name)) for name in months],
     }

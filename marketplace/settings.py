@@ -385,7 +385,7 @@ UNFOLD = {
                 "items": [
                     _console_item("Prices", "sell", "billing_price_changelist"),
                     _console_item("Usage", "receipt_long", "billing_usagerecord_changelist"),
-                    _console_item("Credit", "add_card", "billing_creditgrant_changelist"),
+                    _console_item("Credit", "add_card", "billing_creditbucket_changelist"),
                 ],
             },
         ],

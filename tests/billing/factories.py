@@ -4,8 +4,9 @@ import datetime
 from typing import Any
 
 from accounts.models import Account
-from billing import metering
+from billing import credit, metering
 from billing.metering import PredictionUsage
+from billing.models import BillingAccount
 from billing.prices import price_at
 from marketplace.lib.ids import new_id
 
@@ -33,3 +34,10 @@ def use(account: Account, predict_us: int = 1_000_000, **columns: Any) -> str:
     )
     metering.record_many([usage])
     return usage.prediction_id
+
+
+def fund(account: Account, nanos: int) -> None:
+    """Make an account prepaid, with so much free credit more; 0 for none."""
+    BillingAccount.objects.update_or_create(account=account, defaults={"mode": BillingAccount.Mode.PREPAID})
+    if nanos:
+        credit.grant(account, amount_nanos=nanos, reason="a trial")

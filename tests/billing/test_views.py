@@ -2,8 +2,7 @@
 
 import pytest
 
-from billing import spending
-from tests.billing.factories import use
+from tests.billing.factories import fund, use
 from tests.plugins.people import Person
 
 
@@ -22,17 +21,17 @@ def test_a_stranger_sees_nothing_of_it(alice_at_home: Person, stranger_at_home: 
     assert "alice/echo" not in page
 
 
-def test_credit_is_shown_where_any_was_granted(alice_at_home: Person, olga: Person) -> None:
+def test_credit_is_shown_where_any_was_granted(alice_at_home: Person) -> None:
     assert "Credit left" not in alice_at_home.get("/account/usage").content.decode()
-    spending.grant(olga.user, alice_at_home.account, amount_nanos=12_340_000_000, reason="a trial")
+    fund(alice_at_home.account, 12_340_000_000)
     page = alice_at_home.get("/account/billing", follow=True).content.decode()
     assert "Credit left" in page
     assert "$12.34" in page
     assert "used up" not in page
 
 
-def test_who_has_used_it_up_is_told(alice_at_home: Person, olga: Person) -> None:
-    spending.grant(olga.user, alice_at_home.account, amount_nanos=-1, reason="a trial")
+def test_who_has_used_it_up_is_told(alice_at_home: Person) -> None:
+    fund(alice_at_home.account, 0)
     assert "All credit is used up" in alice_at_home.get("/account/usage").content.decode()
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts import audit, tokens
 from accounts.models import Account, ApiToken, AuditEntry, User
-from billing import spending
-from billing.models import CreditGrant, Price, UsageRecord
+from billing import credit
+from billing.models import CreditBucket, Price, UsageRecord
 from models_catalog import moderation
 from models_catalog.models import Collection, Model, Report
 from runner.models import Build, Host, Instance, Prediction
@@ -22,7 +22,7 @@ from tests.plugins.people import Person
 from tests.runner.factories import end, make_prediction
 
 KINDS = [
-    Account, ApiToken, AuditEntry, Build, Collection, CreditGrant, Host, Instance, Model, Prediction, Price, Report,
+    Account, ApiToken, AuditEntry, Build, Collection, CreditBucket, Host, Instance, Model, Prediction, Price, Report,
     UsageRecord, User,
 ]  # fmt: skip
 SECRET = "do-not-show-this"
@@ -44,7 +44,7 @@ def everything(alice_at_home: Person, olga: Person) -> Model:
     token_for(alice_at_home.account)
     Collection.objects.create(slug="letters", name="Letters").members.add(version.model)
     moderation.report(alice_at_home.caller, version.model, category="rights", text="is mine")
-    spending.grant(olga.user, alice_at_home.account, amount_nanos=10**10, reason="welcome")
+    credit.grant(alice_at_home.account, amount_nanos=10**10, reason="welcome", actor=olga.user)
     audit.record(olga.user, "test", "model/alice/echo", reason="to have one")
     return version.model
 
@@ -88,7 +88,7 @@ def test_nothing_can_be_deleted_and_only_prices_credit_and_collections_added(
     olga.post(list_of(kind), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
     assert kind.objects.filter(pk=row.pk).exists()
     add = reverse(f"admin:{kind._meta.app_label}_{kind._meta.model_name}_add")
-    assert olga.get(add).status_code == (200 if kind in (Price, Collection, CreditGrant) else 403)
+    assert olga.get(add).status_code == (200 if kind in (Price, Collection, CreditBucket) else 403)
 
 
 PAGES = ["/admin/", "/admin/live", "/admin/models_catalog/report/", "/admin/accounts/account/"]
@@ -246,21 +246,23 @@ def test_a_price_in_the_list_cannot_be_changed(everything: Model, olga: Person) 
 
 
 def test_credit_is_granted_with_a_reason(everything: Model, olga: Person) -> None:
-    add = reverse("admin:billing_creditgrant_add")
+    add = reverse("admin:billing_creditbucket_add")
     form = {"username": "Alice", "dollars": "12.34"}
     assert olga.post(add, form).status_code == 200, "asks why"
     assert olga.post(add, {**form, "reason": "a trial"}).status_code == 302
-    row = CreditGrant.objects.get(reason="a trial")
-    assert (row.account, row.amount_nanos, row.created_by) == (everything.account, 12_340_000_000, olga.user)
+    row = CreditBucket.objects.get(reason="a trial")
+    assert (row.account, row.granted_nanos, row.created_by) == (everything.account, 12_340_000_000, olga.user)
     entry = AuditEntry.objects.get(action="grant_credit", reason="a trial")
     assert (entry.subject, entry.details) == ("account/alice", {"amount": "$12.34"})
 
 
-@pytest.mark.parametrize("wrong", [{"username": "nobody"}, {"dollars": "0"}, {"dollars": "1.234"}], ids=str)
+@pytest.mark.parametrize(
+    "wrong", [{"username": "nobody"}, {"dollars": "0"}, {"dollars": "-1"}, {"dollars": "1.234"}], ids=str
+)
 def test_a_grant_that_makes_no_sense_is_refused(everything: Model, olga: Person, wrong: dict[str, str]) -> None:
     form = {"username": "alice", "dollars": "1", "reason": "a trial", **wrong}
-    assert olga.post(reverse("admin:billing_creditgrant_add"), form).status_code == 200
-    assert not CreditGrant.objects.filter(reason="a trial").exists()
+    assert olga.post(reverse("admin:billing_creditbucket_add"), form).status_code == 200
+    assert not CreditBucket.objects.filter(reason="a trial").exists()
 
 
 def test_a_collection_is_changed_with_a_reason(everything: Model, olga: Person) -> None:

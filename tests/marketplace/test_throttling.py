@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from billing import spending
 from marketplace import api as api_root
 from marketplace.lib.endpoints import RateClass, rates_of
 from marketplace.openapi.operations import OPERATIONS
 from runner.models import Prediction
 from tests.accounts.factories import token_for
+from tests.billing.factories import fund
 from tests.models_catalog.factories import VersionFactory
 from tests.plugins.api_client import ApiClient
 
@@ -112,7 +112,7 @@ def test_each_token_has_a_bucket_of_its_own(api, alice, body, few, event_loop_th
 
 
 def test_low_credit_slows_creating_for_all_tokens_of_the_account(api, alice, body, event_loop_thread):
-    grant(alice, 5 * DOLLAR - 1)
+    fund(alice, 5 * DOLLAR - 1)
     assert api.post("/v1/predictions", body).status_code == 201
     answer = ApiClient(event_loop_thread, token_for(alice)).post("/v1/predictions", body)
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "10")
@@ -124,13 +124,13 @@ def test_low_credit_slows_creating_for_all_tokens_of_the_account(api, alice, bod
 
 
 def test_enough_credit_slows_nothing(api, alice, body):
-    grant(alice, 5 * DOLLAR)
+    fund(alice, 5 * DOLLAR)
     assert [api.post("/v1/predictions", body).status_code for _ in range(3)] == [201] * 3
 
 
 def test_no_credit_is_402_after_the_input_was_checked(api, alice, body, settings):
     settings.RATE_LIMIT_LOW_CREDIT_PER_MINUTE = 60_000
-    grant(alice, -1)
+    fund(alice, 0)
     invalid = post_soon(api, {**body, "input": {}})
     answer = post_soon(api, body)
     assert (invalid.status_code, answer.status_code) == (422, 402)
@@ -158,7 +158,3 @@ def post_soon(api, body):
     while (answer := api.post("/v1/predictions", body)).status_code == 429:
         pass
     return answer
-
-
-def grant(account, nanos):
-    spending.grant(account.user, account, amount_nanos=nanos, reason="a trial")

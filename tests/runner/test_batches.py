@@ -8,12 +8,12 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 
-from billing.models import CreditGrant
 from models_catalog.models import Model
 from runner import batch_ends, lifecycle, webhooks
 from runner.lifecycle import Outcome
 from runner.models import Batch, LoggedEvent, Prediction, WebhookDelivery
 from runner.states import TERMINAL
+from tests.billing.factories import fund
 from tests.models_catalog.factories import VersionFactory, schema
 from tests.runner.factories import end, start
 
@@ -127,7 +127,7 @@ def test_no_more_wait_than_the_installation_allows(api, version, settings):
 
 
 def test_with_low_credit_a_batch_is_as_slow_as_single_calls(api, alice, version):
-    CreditGrant.objects.create(account=alice, amount_nanos=1_000_000_000, reason="a dollar")
+    fund(alice, 1_000_000_000)
     refused = api.post("/v1/batches", {"version": version.pk, "inputs": [{"text": "x"}] * 7})
     assert refused.status_code == 429
     assert settings.RATE_LIMIT_LOW_CREDIT_PER_MINUTE == 6

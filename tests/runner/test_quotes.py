@@ -5,9 +5,9 @@ import datetime
 import pytest
 from django.utils import timezone
 
-from billing.models import CreditGrant
 from runner import quotes
 from runner.models import Batch, Deployment, Prediction
+from tests.billing.factories import fund
 from tests.models_catalog.factories import VersionFactory, schema
 from tests.runner.factories import end, make_instance, make_prediction
 
@@ -112,7 +112,7 @@ def test_a_flag_that_is_none_is_refused(api, version):
 
 
 def test_who_has_no_credit_may_ask_too(api, alice, version):
-    CreditGrant.objects.create(account=alice, amount_nanos=-1, reason="a mistake")
+    fund(alice, 0)
     quoted(api, version)
 
 

@@ -1,0 +1,47 @@
+"""Everything about money that is kept. Amounts are integers of nano-dollars in columns that end in `_nanos`.
+
+Source: billing.md 2, 3.
+"""
+
+from billing.models.accounts import BillingAccount, BucketConsumption, CreditBucket, Hold
+from billing.models.invoices import Invoice, InvoiceLine, NumberSequence, PublisherAgreement, PublisherPayout
+from billing.models.ledger import DaySeal, LedgerBalance, LedgerEntry, LedgerTxn
+from billing.models.limits import LimitPeriod, LimitScope, SpendCounter, SpendLimit
+from billing.models.payments import CardRefund, Dispute, PaymentMethod, StripeCall, StripeEvent, TopUp
+from billing.models.prices import Meter, Price
+from billing.models.quotes import Quote
+from billing.models.usage import FaultAppeal, RunReceipt, UsagePosting, UsageRecord, UsageRollup
+
+__all__ = [
+    "BillingAccount",
+    "BucketConsumption",
+    "CardRefund",
+    "CreditBucket",
+    "DaySeal",
+    "Dispute",
+    "FaultAppeal",
+    "Hold",
+    "Invoice",
+    "InvoiceLine",
+    "LedgerBalance",
+    "LedgerEntry",
+    "LedgerTxn",
+    "LimitPeriod",
+    "LimitScope",
+    "Meter",
+    "NumberSequence",
+    "PaymentMethod",
+    "Price",
+    "PublisherAgreement",
+    "PublisherPayout",
+    "Quote",
+    "RunReceipt",
+    "SpendCounter",
+    "SpendLimit",
+    "StripeCall",
+    "StripeEvent",
+    "TopUp",
+    "UsagePosting",
+    "UsageRecord",
+    "UsageRollup",
+]
