@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
 REPLICATE2 := tests/contract/replicate2/.venv
+STRIPE := tests/stripe_front/.venv
 NODE_DIR := tests/contract/node
 NODE := $(NODE_DIR)/node_modules/.package-lock.json
 PYTEST := $(PY) -m pytest
@@ -25,7 +26,7 @@ help:  ## This list
 run: $(BASE)  ## Start the whole platform on http://localhost:8000 (PORT=…, VAR_DIR=…, SEED=0)
 	@exec $(PY) manage.py serve
 
-test: $(DEV) $(NODE) $(REPLICATE2)/.installed  ## All tests, or only T=tests/runner/test_states.py
+test: $(DEV) $(NODE) $(REPLICATE2)/.installed $(STRIPE)/.installed  ## All tests, or only T=tests/runner/test_states.py
 ifdef T
 	$(PYTEST) $(T)
 else
@@ -68,9 +69,10 @@ requirements: $(BASE)  ## Compile requirements/*.txt, with hashes, from pyprojec
 	$(COMPILE) pyproject.toml --extra dev -c requirements/base.txt -o requirements/dev.txt
 	grep '^uv==' requirements/base.txt | tr -d '\\' | $(COMPILE) --no-annotate - -o requirements/installer.txt
 	$(COMPILE) --group pyproject.toml:replicate2 -o requirements/contract-replicate2.txt
+	$(COMPILE:3.11=3.14) --group pyproject.toml:stripe-engine -o requirements/stripe-engine.txt
 
 clean:  ## Remove what make made; keeps var/, where your data are
-	rm -rf .schemathesis $(VENV) $(REPLICATE2) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .schemathesis $(VENV) $(REPLICATE2) $(STRIPE) $(NODE_DIR)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(PY):
@@ -103,3 +105,14 @@ $(REPLICATE2)/.installed: requirements/contract-replicate2.txt $(BASE)
 			|| $(PY) -m pip --python $(REPLICATE2)/bin/python install --quiet --disable-pip-version-check --require-hashes -r $<; } \
 		&& touch $@ \
 		|| echo "replicate 2 could not be installed: the tests of that client will be left out"
+
+# The engine behind the stand-in for Stripe says that it needs Python 3.14; a 3.13 that is there runs it once patched.
+# pip alone can be told not to mind. Where it can't be had its tests are left out.
+$(STRIPE)/.installed: requirements/stripe-engine.txt tests/stripe_front/patch_engine.py $(BASE)
+	@python=$$($(PY) -m tests.stripe_front.interpreter) \
+		&& $$python -m venv --without-pip --clear $(STRIPE) \
+		&& $(PY) -m pip --python $(STRIPE)/bin/python install -qq --disable-pip-version-check \
+			--ignore-requires-python --require-hashes -r $< \
+		&& $(STRIPE)/bin/python tests/stripe_front/patch_engine.py \
+		&& touch $@ \
+		|| echo "the Stripe engine could not be installed: the tests of payments will be left out"

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stripe_front import environment as stripe_environment
+
 ROOT = Path(__file__).parents[2]
 REPLICATE2 = ROOT / "tests" / "contract" / "replicate2" / ".venv"
 NODE_MODULES = ROOT / "tests" / "contract" / "node" / "node_modules"
@@ -53,6 +55,12 @@ def _replicate2() -> str | None:
     return None if (REPLICATE2 / ".installed").exists() else "replicate 2 is not installed (make installs it)"
 
 
+def _stripe() -> str | None:
+    return (
+        None if stripe_environment.installed() else "the Stripe engine is not installed (make does, with Python 3.13)"
+    )
+
+
 def _go() -> str | None:
     return None if shutil.which("replicate") else "the command line program `replicate` is not installed"
 
@@ -63,6 +71,7 @@ GROUPS: dict[str, Callable[[], str | None]] = {
     "browser": _browser,
     "node": _node,
     "replicate2": _replicate2,
+    "stripe": _stripe,
     "go": _go,
 }
 LeftOut = dict[str, dict[str, int]]  # group -> reason -> number of tests
