@@ -10,7 +10,10 @@ from billing.rating import cost
 
 @dataclass(frozen=True, slots=True)
 class PredictionUsage:
-    """What one ended prediction used. predict_us: microseconds of processing that are charged, 0 for none."""
+    """What one ended prediction used. predict_us: microseconds of processing that are charged, 0 for none.
+
+    cap_nanos: what it may cost at most, by a binding quote; None without one.
+    """
 
     prediction_id: str
     account_id: int
@@ -22,6 +25,7 @@ class PredictionUsage:
     hardware: str
     token_id: int | None
     fault_class: str
+    cap_nanos: int | None = None
 
 
 def record_many(usages: Sequence[PredictionUsage]) -> None:
@@ -30,7 +34,7 @@ def record_many(usages: Sequence[PredictionUsage]) -> None:
 
 
 def _record(usage: PredictionUsage) -> UsageRecord:
-    amount = cost(usage.predict_us, usage.price)
+    gross = cost(usage.predict_us, usage.price)
     return UsageRecord(
         key=f"pred:{usage.prediction_id}:{Meter.COMPUTE_TIME}",
         account_id=usage.account_id,
@@ -39,8 +43,8 @@ def _record(usage: PredictionUsage) -> UsageRecord:
         quantity=usage.predict_us,
         price=usage.price,
         currency=usage.price.currency,
-        gross_nanos=amount,
-        amount_nanos=amount,
+        gross_nanos=gross,
+        amount_nanos=gross if usage.cap_nanos is None else min(gross, usage.cap_nanos),
         occurred_at=usage.occurred_at,
         period=f"{usage.occurred_at:%Y-%m}",
         model_name=usage.model_name,

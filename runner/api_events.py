@@ -18,6 +18,13 @@ from runner.models import LoggedEvent
 _LOOK_SECONDS = 1.0
 _MAX_WAIT_SECONDS = 30
 _MAX_LIMIT = 1000
+_PATHS = {  # of subjects, below /v1, where they are no plain plural
+    "batch": "batches",
+    "balance": "billing/balance",
+    "limit": "billing/limits",
+    "top_up": "billing/top-ups",
+    "invoice": "billing/invoices",
+}
 
 
 async def list_events(request: HttpRequest) -> HttpResponse:
@@ -55,13 +62,16 @@ def page_document(page: EventPage) -> dict[str, Any]:
 
 def event_document(event: LoggedEvent) -> dict[str, Any]:
     """One event; `object` is where the API shows what it happened to."""
-    kind, _, name = event.subject.partition("/")
-    plural = "batches" if kind == "batch" else f"{kind}s"
     return {
         "id": f"evt_{event.pk}",
         "type": event.type,
         "subject": event.subject,
         "created_at": timestamp(event.created_at),
         "data": event.data,
-        "object": f"{settings.PUBLIC_URL}/v1/{plural}/{name}",
+        "object": f"{settings.PUBLIC_URL}/v1/{_path_of(event.subject)}",
     }
+
+
+def _path_of(subject: str) -> str:
+    kind, _, name = subject.partition("/")
+    return f"{_PATHS.get(kind) or f'{kind}s'}/{name}".rstrip("/")

@@ -221,6 +221,7 @@ def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:
         hardware=row.hardware,
         token_id=row.token_id,
         fault_class=outcome.fault_class,
+        cap_nanos=row.cost_cap_nanos,
     )
 
 

@@ -42,6 +42,7 @@ class Prediction(models.Model):
     version_label = models.CharField(max_length=64)  # what `version` shows: the id, or `hidden`
     hardware = models.CharField(max_length=64)
     price = models.ForeignKey(Price, models.PROTECT, db_index=False)  # pinned at creation, billing.md 5.2
+    cost_cap_nanos = models.BigIntegerField(null=True)  # what it may cost at most, by a binding quote
     source = models.CharField(max_length=8, choices=Source, default=Source.API)
     tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     deployment = models.ForeignKey(Deployment, models.SET_NULL, null=True, related_name="predictions", db_index=False)
