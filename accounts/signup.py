@@ -9,6 +9,7 @@ from django.db import transaction
 
 from accounts.access import create_personal_account
 from accounts.models import Account
+from accounts.signals import account_created
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 # First segments of the site's own addresses: an account of such a name could not be reached.
@@ -37,11 +38,12 @@ class SignupAdapter(DefaultAccountAdapter):
         return str(name)
 
     def save_user(self, request: Any, user: Any, form: Any, commit: bool = True) -> Any:
-        """The user and the account, or neither."""
+        """The user, the account, and what receivers of `account_created` make of it: all or nothing."""
         with transaction.atomic():
             saved = super().save_user(request, user, form, commit)
             if commit:
-                create_personal_account(saved)
+                account = create_personal_account(saved)
+                account_created.send(sender=Account, account_id=account.pk)
         return saved
 
     def pre_login(self, request: Any, user: Any, **options: Any) -> Any:

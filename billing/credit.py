@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 
 from accounts import audit
 from accounts.models import Account, User
@@ -114,6 +114,41 @@ def add_bucket(
         reason=reason,
         created_by=actor,
     )
+
+
+def fill_wallet(
+    txn: LedgerTxn,
+    account_id: int,
+    *,
+    amount_nanos: int,
+    source: str,
+    reason: str = "",
+    expires_at: datetime.datetime | None = None,
+) -> CreditBucket:
+    """The bucket of a new posting that credited the wallet with `amount_nanos`. An overrun is taken out of it first.
+
+    Call it right after `ledger.post` in its transaction. source: unique, a PaymentIntent's id. With a top-up of 10 on
+    a wallet of −2, 8 remain: paid buckets less the overrun are always the wallet.  Source: billing.md 8.2, 9.1.
+    """
+    bucket = add_bucket(
+        account_id,
+        kind=CreditBucket.Kind.PAID,
+        amount_nanos=amount_nanos,
+        source=source,
+        reason=reason,
+        expires_at=expires_at,
+    )
+    if used := min(overrun(account_id), amount_nanos):
+        consume(txn, [Taken(bucket, used)])
+        bucket.refresh_from_db()
+    return bucket
+
+
+def overrun(account_id: int) -> Nanos:
+    """How much less the wallet has than its buckets hold: usage that no credit was left for."""
+    paid = CreditBucket.objects.filter(account_id=account_id, kind=CreditBucket.Kind.PAID)
+    held = int(paid.aggregate(total=Sum("remaining_nanos", default=0))["total"])
+    return Nanos(max(0, held + ledger.balance(f"wallet:{account_id}")))
 
 
 def plan(account_id: int, amount_nanos: int, *, only_free: bool = False) -> list[Taken]:

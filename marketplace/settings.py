@@ -91,11 +91,13 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_TASK_ROUTES = {
     "runner.tasks.deliver_webhooks": {"queue": "webhooks"},
     "runner.tasks.sweep_webhooks": {"queue": "webhooks"},
+    "billing.tasks.post_usage": {"queue": "webhooks"},  # money doesn't wait for builds either
 }
 CELERY_BEAT_SCHEDULE = {
     # They expire: a worker that was away must not find an hour of them in its queue.
     "note-worker": {"task": "runner.tasks.note_worker", "schedule": 5.0, "options": {"expires": 10}},
     "deliver-webhooks": {"task": "runner.tasks.sweep_webhooks", "schedule": 5.0, "options": {"expires": 10}},
+    "post-usage": {"task": "billing.tasks.post_usage", "schedule": 1.0, "options": {"expires": 2}},
     "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
     "expire-webhooks": {"task": "runner.tasks.remove_old_webhooks", "schedule": 3600.0},

@@ -3,10 +3,13 @@
 import datetime
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import Account
-from billing import credit, metering
+from billing import accounts, credit, ledger, metering
+from billing.ledger import Entry
 from billing.metering import PredictionUsage
-from billing.models import BillingAccount
+from billing.models import BillingAccount, CreditBucket
 from billing.prices import price_at
 from marketplace.lib.ids import new_id
 
@@ -41,3 +44,13 @@ def fund(account: Account, nanos: int) -> None:
     BillingAccount.objects.update_or_create(account=account, defaults={"mode": BillingAccount.Mode.PREPAID})
     if nanos:
         credit.grant(account, amount_nanos=nanos, reason="a trial")
+
+
+def buy(account: Account, nanos: int, key: str = "") -> CreditBucket:
+    """A payment of so much came: credit on the wallet."""
+    key = key or new_id()
+    with transaction.atomic():
+        accounts.lock(account.pk)
+        entries = [Entry("psp_clearing", nanos), Entry(f"wallet:{account.pk}", -nanos)]
+        txn, _ = ledger.post(f"stripe:pi:{key}:paid", "top_up", entries)
+        return credit.fill_wallet(txn, account.pk, amount_nanos=nanos, source=key)
