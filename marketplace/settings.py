@@ -312,6 +312,19 @@ API_DATA_KEPT_SECONDS: int = env.int("API_DATA_KEPT_SECONDS", default=3600)
 WEB_DATA_KEPT_SECONDS: int = env.int("WEB_DATA_KEPT_SECONDS", default=90 * 24 * 3600)
 REPORT_ABORTED_AS_CANCELED: bool = env.bool("REPORT_ABORTED_AS_CANCELED", default=False)
 
+# --- Payments by Stripe -------------------------------------------------------------------------------------------
+
+STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", default="")  # without it nothing can be paid; all else works
+STRIPE_WEBHOOK_SECRETS: list[str] = env.list("STRIPE_WEBHOOK_SECRETS", default=[])  # each of them is accepted
+STRIPE_API_BASE: str = env.str("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+STRIPE_API_VERSION: str = env.str("STRIPE_API_VERSION", default="2026-10-28.endive")  # the one the SDK is made for
+if STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_")) and STRIPE_API_BASE != "https://api.stripe.com":
+    raise ImproperlyConfigured("STRIPE_API_BASE: a live key goes to https://api.stripe.com alone")
+BILLING_CREDIT_EXPIRY_DAYS: int = env.int("BILLING_CREDIT_EXPIRY_DAYS", default=365)  # of bought credit; 0: never
+BILLING_OVERDRAFT_CENTS: int = env.int("BILLING_OVERDRAFT_CENTS", default=100)  # of prepaid accounts' running work
+BILLING_TOP_UP_MIN_CENTS: int = env.int("BILLING_TOP_UP_MIN_CENTS", default=500)
+BILLING_TOP_UP_MAX_CENTS: int = env.int("BILLING_TOP_UP_MAX_CENTS", default=200_000)
+
 # --- What users' addresses may reach ------------------------------------------------------------------------------
 
 EGRESS_ALLOW_PRIVATE: bool = env.bool("EGRESS_ALLOW_PRIVATE", default=False)

@@ -48,6 +48,7 @@ def logging_config(*, as_json: bool, level: str) -> dict[str, Any]:
         "loggers": {
             "uvicorn.access": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
+            "stripe": {"level": "WARNING"},  # the gateway logs its calls itself, without what they carry
             "django.request": {"level": "ERROR"},
         },
     }
