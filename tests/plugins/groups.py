@@ -96,7 +96,9 @@ def left_out(reports: Sequence[pytest.TestReport]) -> LeftOut:
     found: LeftOut = {}
     for report in reports:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        for group in GROUPS.keys() & report.keywords.keys():
+        groups = GROUPS.keys() & report.keywords.keys()
+        # A test that is in a group which is here and in one which isn't belongs to the latter.
+        for group in {group for group in groups if missing(group)} or groups:
             reasons = found.setdefault(group, {})
             reasons[reason] = reasons.get(reason, 0) + 1
     return found

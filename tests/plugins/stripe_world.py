@@ -17,6 +17,8 @@ Customers, banks:
   the customer is sent. Raises `Declined`. Cards and `Declined` are in tests/stripe_front/customer.py
 - `attach_card(customer, number)`: a saved card without a page; the payment method's id
 - `dispute(charge or payment intent)`, `close_dispute(dispute, won=…)`, `warn_of_fraud(charge or payment intent)`
+- `fail_refund(refund)`, `renew_card(payment method, exp_year=…)`
+- `slow_payments = True`: payments stay processing, Checkout's too, until `finish(payment intent, ok=…)`
 
 Webhooks, to a URL or to a function `(body, headers) → status`; `to_client(client, path)` makes one of Django's client:
 
@@ -32,6 +34,8 @@ Faults:
 - `fail(method, path, how, when, times=1, kept=False)`: the next calls of the route (a regular expression) get how =
   "drop" (the connection), 409, 429 or 500, when = "before" or "after" Stripe has done its work; kept: repeats with the
   same idempotency key get the same answer, as Stripe has it after a 500
+- `meanwhile(method, path, when, act)`: run `act()` while our side waits for the answer: a webhook that is earlier than
+  the answer, an amount that changes between two calls, a process that is killed right then
 """
 
 from collections.abc import Iterator

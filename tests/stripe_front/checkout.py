@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.stripe_front.world import World
 
 _LIFETIME = 24 * 3600
+_SHORTEST = 30 * 60 - 60  # a minute for the way here
 _PASSED_ON = ("description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor_suffix")
 _FILTERS = ("customer", "payment_intent", "setup_intent", "status")
 # Parameters that would change what is charged or shown, and that nothing here heeds.
@@ -50,6 +51,9 @@ def create(world: "World", params: Json) -> Json:
         raise refused("Missing required param: success_url.", code="parameter_missing", param="success_url")
     if customer := params.get("customer"):
         _require_customer(world, customer)
+    _require_times(world, params)
+    if mode == "setup" and "currency" not in params:
+        raise refused("Missing required param: currency.", code="parameter_missing", param="currency")
     world.not_modelled("checkout.sessions", [name for name in _NOT_MODELLED if name in params])
     if params.get("automatic_tax", {}).get("enabled") == "true":
         world.not_modelled("checkout.sessions", ["automatic_tax"])
@@ -65,6 +69,12 @@ def create(world: "World", params: Json) -> Json:
         session.shown["setup_intent"] = intent["id"]
     world.sessions[session.shown["id"]] = session
     return expanded(world, _whole(session, params), params.get("expand", []))
+
+
+def _require_times(world: "World", params: Json) -> None:
+    lifetime = int(params.get("expires_at", world.now() + _LIFETIME)) - world.now()
+    if not _SHORTEST <= lifetime <= _LIFETIME:
+        raise refused("`expires_at` must be between 30 minutes and 24 hours from now.", param="expires_at")
 
 
 def _intent_kind(mode: str) -> str:
@@ -213,7 +223,8 @@ def pay(world: "World", session: Session, card: Json) -> bool:
             **_passed_on(session),
         )
         session.shown["payment_intent"] = intent["id"]
-    path = f"/v1/{session.intents}/{session.intent}/confirm"
+    slowly = "/stand_in/slowly" if world.slow_payments and session.shown["mode"] == "payment" else ""
+    path = f"{slowly}/v1/{session.intents}/{session.intent}/confirm"
     return _after(world, session, method, world.engine.post(path, payment_method=method))
 
 
@@ -232,10 +243,19 @@ def _after(world: "World", session: Session, method: str, intent: Json) -> bool:
     if session.shown["mode"] == "payment" and keeps:
         world.engine.post(f"/v1/payment_methods/{method}/attach", customer=session.shown["customer"])
     session.shown |= {"status": "complete", "url": None}
-    if session.shown["mode"] == "payment":
+    if session.shown["mode"] == "payment" and intent["status"] == "succeeded":
         session.shown["payment_status"] = "paid"
     world.emit("checkout.session.completed", session.shown)
     return True
+
+
+def settle_slow(world: "World", intent: str, *, ok: bool) -> None:
+    """The intent's payment, which was under way when its session was completed, has arrived or has not."""
+    for session in world.sessions.values():
+        if session.shown["payment_intent"] == intent and session.shown["status"] == "complete":
+            session.shown["payment_status"] = "paid" if ok else "unpaid"
+            result = "succeeded" if ok else "failed"
+            world.emit(f"checkout.session.async_payment_{result}", session.shown)
 
 
 def success_url(session: Session) -> str:

@@ -36,7 +36,7 @@ def running(log: Path) -> Iterator[str]:
     port = free_port()
     with open(log, "wb") as output:
         command = [str(environment.PYTHON), str(environment.HERE / "engine.py"), str(port)]
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(process, url, log)

@@ -2,20 +2,25 @@
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 How = Literal["drop", 409, 429, 500]
+Act = Callable[[], object]
 When = Literal["before", "after"]
 
 
 @dataclass
 class Fault:
-    """The next `times` calls of the route fail. kept: a repeat with the same key gets this answer too, as at Stripe."""
+    """The next `times` calls of the route fail; or `how` is a function, which runs while our side waits for the answer.
+
+    kept: a repeat with the same key gets this answer too, as at Stripe.
+    """
 
     method: str
     path: str  # a regular expression for the whole path, such as "/v1/refunds"
-    how: How
+    how: How | Act
     when: When
     times: int = 1
     kept: bool = False

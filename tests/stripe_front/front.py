@@ -15,7 +15,7 @@ from aiohttp import web
 
 from tests.stripe_front import checkout, contract, engine_client, forms, pages, portal, radar, webhook_endpoints
 from tests.stripe_front.engine_client import Refused
-from tests.stripe_front.faults import Fault
+from tests.stripe_front.faults import Fault, When
 from tests.stripe_front.routes import Json, refused
 from tests.stripe_front.world import Call, World
 
@@ -138,24 +138,30 @@ class _Front:
             status, shown, headers = problem
         else:
             fault = world.faults.take(asked.method, asked.path, asked.key)
-            if fault and fault.when == "before":
-                return self._fail(world, asked, fault, request)
+            if failed := await self._meet(world, asked, fault, "before", request):
+                return failed
             status, shown, headers = await self._answer(world, asked)
-            if fault:
-                return self._fail(world, asked, fault, request)
+            if failed := await self._meet(world, asked, fault, "after", request):
+                return failed
         world.calls.append(Call(asked.method, asked.path, asked.params, asked.key, status))
         return web.Response(status=status, body=orjson.dumps(shown), content_type="application/json", headers=headers)
 
-    def _fail(self, world: World, asked: Asked, fault: Fault, request: web.Request) -> web.StreamResponse:
+    async def _meet(
+        self, world: World, asked: Asked, fault: Fault | None, when: When, request: web.Request
+    ) -> web.StreamResponse | None:
+        """Let the fault happen if it is its time; the answer, where there is one instead of Stripe's."""
+        if fault is None or fault.when != when:
+            return None
+        if callable(fault.how):
+            await asyncio.to_thread(fault.how)
+            return None
         status = 0 if fault.how == "drop" else fault.how
         world.calls.append(Call(asked.method, asked.path, asked.params, asked.key, status))
-        if fault.how == "drop":
-            if request.transport:
-                request.transport.abort()
-            return web.Response()
-        # Stripe itself says when a repeat makes sense, and the SDK heeds it.
-        again = {"Stripe-Should-Retry": "false" if fault.kept else "true"}
-        return web.json_response({"error": _FAULTS[fault.how]}, status=fault.how, headers=again)
+        if fault.how != "drop":
+            return web.json_response({"error": _FAULTS[fault.how]}, status=fault.how)
+        if request.transport:
+            request.transport.abort()
+        return web.Response()
 
     async def _answer(self, world: World, asked: Asked) -> Answer:
         for route in _OWN:
@@ -169,7 +175,7 @@ class _Front:
         body = urlencode([(name, value) for name, value in asked.body if name.split("[")[0] not in left_out])
         kept = ("Authorization", "Idempotency-Key", "Content-Type")
         headers = {name: asked.headers[name] for name in kept if name in asked.headers}
-        url = f"{world.engine.url}{asked.path}"
+        url = f"{world.engine.url}{'/stand_in/slowly' if _is_slow(world, asked) else ''}{asked.path}"
         async with self._session.request(
             asked.method, url, params=asked.query, data=body or None, headers=headers
         ) as response:
@@ -177,6 +183,12 @@ class _Front:
             passed = ("Request-Id", "Idempotent-Replayed", "Stripe-Version")
             headers = {name: response.headers[name] for name in passed if name in response.headers}
             return response.status, world.with_our_pages(shown), headers
+
+
+def _is_slow(world: World, asked: Asked) -> bool:
+    confirms = asked.path == "/v1/payment_intents" and asked.params.get("confirm") == "true"
+    confirms = confirms or forms.fits("/v1/payment_intents/[^/]+/confirm", asked.path)
+    return world.slow_payments and asked.method == "POST" and confirms
 
 
 def _before_all(world: World, asked: Asked) -> Answer | None:

@@ -1,5 +1,6 @@
 """The stand-in's other half: answers that get lost, repeats by key, and requests that Stripe wouldn't know."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -80,6 +81,27 @@ def test_a_500_may_stay_the_answer_for_its_key(stripe_world, payment):
     for _ in range(2):
         with pytest.raises(stripe.APIError):
             client.v1.payment_intents.create(params=payment, options={"idempotency_key": "topup:1:1"})
+    assert charges(stripe_world) == 1
+
+
+def test_something_happens_before_the_answer_arrives(stripe_world, payment):
+    seen: list[int] = []
+    stripe_world.meanwhile("POST", "/v1/payment_intents", "before", lambda: seen.append(charges(stripe_world)))
+    stripe_world.meanwhile("POST", "/v1/payment_intents", "after", lambda: seen.append(charges(stripe_world)))
+    client = client_of(stripe_world)
+    for _ in range(2):
+        assert client.v1.payment_intents.create(params=payment).status == "succeeded"
+    assert seen == [0, 2]
+
+
+def test_fifty_calls_at_once(stripe_world, payment):
+    client = client_of(stripe_world)
+
+    def pay(_: int) -> str:
+        return client.v1.payment_intents.create(params=payment, options={"idempotency_key": "topup:1:1"}).id
+
+    with ThreadPoolExecutor(50) as pool:
+        assert len(set(pool.map(pay, range(50)))) == 1
     assert charges(stripe_world) == 1
 
 

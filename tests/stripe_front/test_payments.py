@@ -213,3 +213,54 @@ def test_the_portal_shows_and_changes_cards(client, owner, stripe_world):
     assert client.v1.customers.retrieve(owner).invoice_settings.default_payment_method == second
     assert [one.id for one in client.v1.payment_methods.list(params={"customer": owner}).data] == [second]
     assert "4242 (default)" in httpx.get(session.url).text
+
+
+def test_a_refund_that_the_bank_sends_back(client, owner, stripe_world):
+    intent = charge(client, owner, stripe_world.attach_card(owner, customer.OK))
+    refund = client.v1.refunds.create(params={"payment_intent": intent.id})
+    stripe_world.fail_refund(refund.id)
+    assert client.v1.refunds.retrieve(refund.id).status == "failed" and stripe_world.events("refund.failed")
+    assert client.v1.refunds.create(params={"payment_intent": intent.id}).amount == 5000
+
+
+@pytest.mark.parametrize(("ok", "status"), [(True, "succeeded"), (False, "requires_payment_method")])
+def test_a_payment_that_takes_its_time(client, owner, stripe_world, ok, status):
+    stripe_world.slow_payments = True
+    card = stripe_world.attach_card(owner, customer.OK)
+    first, again = (charge(client, owner, card, key="topup:1:1") for _ in range(2))
+    assert (first.status, again.id) == ("processing", first.id) and stripe_world.events("payment_intent.processing")
+    stripe_world.finish(first.id, ok=ok)
+    assert client.v1.payment_intents.retrieve(first.id).status == status
+
+
+@pytest.mark.parametrize(("ok", "status", "event"), [(True, "paid", "succeeded"), (False, "unpaid", "failed")])
+def test_a_checkout_payment_that_takes_its_time(client, owner, stripe_world, ok, status, event):
+    stripe_world.slow_payments = True
+    session = payment_session(client, owner)
+    stripe_world.pay(session.url)
+    done = client.v1.checkout.sessions.retrieve(session.id)
+    assert (done.status, done.payment_status) == ("complete", "unpaid")
+    stripe_world.finish(done.payment_intent, ok=ok)
+    assert client.v1.checkout.sessions.retrieve(session.id).payment_status == status
+    assert len(stripe_world.events(f"checkout.session.async_payment_{event}")) == 1
+
+
+def test_a_card_that_is_renewed(client, owner, stripe_world):
+    card = stripe_world.attach_card(owner, customer.OK)
+    stripe_world.renew_card(card, exp_year=2040)
+    assert client.v1.payment_methods.retrieve(card).card.exp_year == 2040
+    assert stripe_world.events("payment_method.automatically_updated")
+
+
+def test_a_session_lives_half_an_hour_at_least(client, owner, stripe_world):
+    with pytest.raises(stripe.InvalidRequestError, match="30 minutes"):
+        payment_session(client, owner, expires_at=int(stripe_world.now()) + 600)
+
+
+def test_a_lost_payment_is_found_among_the_customers(client, owner, stripe_world):
+    card = stripe_world.attach_card(owner, customer.OK)
+    charge(client, owner, card)
+    stripe_world.advance(3600)
+    late = charge(client, owner, card)
+    since = {"customer": owner, "created": {"gte": int(stripe_world.now()) - 60}}
+    assert [one.id for one in client.v1.payment_intents.list(params=since).data] == [late.id]

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 
 from tests.stripe_front import contract, customer, radar
-from tests.stripe_front.checkout import Session, find
+from tests.stripe_front.checkout import Session, find, settle_slow
 from tests.stripe_front.engine_client import EngineWorld, Refused
 from tests.stripe_front.events import Delivery, Endpoint, Send, Switches
-from tests.stripe_front.faults import Fault, Faults, How, When
+from tests.stripe_front.faults import Act, Fault, Faults, How, When
 from tests.stripe_front.routes import Json, Route, refused
 
 _MAX_ROUNDS = 20
@@ -48,6 +48,7 @@ class World:
         self.calls: list[Call] = []
         self.faults = Faults()
         self.switches = Switches()
+        self.slow_payments = False
         self.sessions: dict[str, Session] = {}
         self.portals: dict[str, Json] = {}
         self.warnings: dict[str, Json] = {}
@@ -113,6 +114,21 @@ class World:
         text = "winning_evidence" if won else "losing_evidence"
         self.engine.post(f"/v1/disputes/{dispute}", evidence={"uncategorized_text": text}, submit=True)
 
+    def fail_refund(self, refund: str) -> None:
+        """A bank sends a refund back: `refund.failed`."""
+        self.engine.do("fail_refund", refund=refund)
+
+    def finish(self, intent: str, *, ok: bool = True) -> None:
+        """A bank ends a payment that was processing."""
+        self.engine.do("finish", intent=intent, ok=ok)
+        with self._lock:
+            settle_slow(self, intent, ok=ok)
+
+    def renew_card(self, method: str, *, exp_year: int) -> None:
+        """A bank gives the customer a new card for the old one, and the networks tell Stripe."""
+        shown = self.engine.post(f"/v1/payment_methods/{method}", card={"exp_month": 12, "exp_year": exp_year})
+        self.emit("payment_method.automatically_updated", shown)
+
     def warn_of_fraud(self, charge: str) -> str:
         """A card network's early fraud warning for the charge, or the one of a PaymentIntent; the warning's id."""
         made: str = radar.warn(self, self._charge(charge))["id"]
@@ -135,6 +151,10 @@ class World:
     def fail(self, method: str, path: str, how: How, when: When, *, times: int = 1, kept: bool = False) -> None:
         """Let the next calls of a route fail: see Fault."""
         self.faults.asked.append(Fault(method, path, how, when, times, kept))
+
+    def meanwhile(self, method: str, path: str, when: When, act: Act) -> None:
+        """Run a function, in another thread, while our side waits for the answer to the next call of a route."""
+        self.faults.asked.append(Fault(method, path, act, when))
 
     def not_modelled(self, where: str, names: list[str]) -> None:
         """Note parameters that would matter and that nothing here heeds."""
