@@ -5,6 +5,7 @@ from django.urls import path, re_path
 
 from accounts.api import AccountSettings, CurrentAccount, WebhookSecret, WebhookSecretRotation
 from accounts.idempotency import creates
+from billing import api_receipts as receipts
 from marketplace.api_search import Search
 from marketplace.lib.endpoints import CREATES, POLLS, endpoint, rated, resource
 from marketplace.lib.problems import NotFound, problem_response
@@ -41,6 +42,8 @@ urlpatterns = [
     path("batches/<str:batch_id>", resource(batches.BatchDetail, rates=POLLS)),
     path("batches/<str:batch_id>/cancel", resource(batches.BatchCancel)),
     path("batches/<str:batch_id>/predictions", resource(batches.BatchPredictions)),
+    path("billing/receipt-keys", endpoint(GET=receipts.list_receipt_keys, rates=None)),
+    path("billing/receipts", endpoint(GET=receipts.export_receipts)),
     path("collections", resource(catalog.CollectionList)),
     path("collections/<str:slug>", resource(catalog.CollectionDetail)),
     path("deployments", creates(DeploymentList)),
@@ -73,6 +76,7 @@ urlpatterns = [
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
     path("predictions/<str:prediction_id>/rerun", endpoint(POST=prediction.rerun_prediction, rates=CREATES)),
     path("predictions/<str:prediction_id>/explain", resource(PredictionExplanation)),
+    path("predictions/<str:prediction_id>/receipt", resource(receipts.RunReceiptDetail)),
     path("search", resource(Search)),
     path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight, rates=None)),
     path("trainings", resource(TrainingList)),

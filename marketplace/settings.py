@@ -4,6 +4,7 @@ Without DATABASE_URL and REDIS_URL the embedded pair that `manage.py serve` star
 Secrets are also read from the file named by NAME_FILE.
 """
 
+import base64
 import os
 import re
 import secrets as random_secrets
@@ -324,6 +325,28 @@ BILLING_CREDIT_EXPIRY_DAYS: int = env.int("BILLING_CREDIT_EXPIRY_DAYS", default=
 BILLING_OVERDRAFT_CENTS: int = env.int("BILLING_OVERDRAFT_CENTS", default=100)  # of prepaid accounts' running work
 BILLING_TOP_UP_MIN_CENTS: int = env.int("BILLING_TOP_UP_MIN_CENTS", default=500)
 BILLING_TOP_UP_MAX_CENTS: int = env.int("BILLING_TOP_UP_MAX_CENTS", default=200_000)
+
+# --- Run receipts -------------------------------------------------------------------------------------------------
+
+
+def _key_of_32_bytes(name: str, text: str) -> str:
+    """The text, which is 32 bytes in standard base64."""
+    try:
+        is_right = len(base64.b64decode(text, validate=True)) == 32
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ImproperlyConfigured(f"{name}: expected 32 bytes in base64")
+    return text
+
+
+# The Ed25519 key that signs run receipts; without it one that follows from SECRET_KEY.
+RECEIPT_SIGNING_KEY: str = env.str("RECEIPT_SIGNING_KEY", default="")
+if RECEIPT_SIGNING_KEY:
+    _key_of_32_bytes("RECEIPT_SIGNING_KEY", RECEIPT_SIGNING_KEY)
+RECEIPT_RETIRED_KEYS: list[str] = [
+    _key_of_32_bytes("RECEIPT_RETIRED_KEYS", text) for text in env.list("RECEIPT_RETIRED_KEYS", default=[])
+]
 
 # --- What users' addresses may reach ------------------------------------------------------------------------------
 

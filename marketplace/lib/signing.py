@@ -17,6 +17,11 @@ def _key(purpose: str, secret: str) -> bytes:
     return hmac.digest(secret.encode(), f"modelyard {purpose}".encode(), hashlib.sha256)
 
 
+def derived(purpose: str) -> bytes:
+    """32 secret bytes of this installation, for one purpose: a key for what needs one of its own kind."""
+    return _key(purpose, settings.SECRET_KEY)
+
+
 def sign(purpose: str, text: str) -> str:
     """HMAC-SHA256 of the text in standard base64."""
     return base64.b64encode(hmac.digest(_key(purpose, settings.SECRET_KEY), text.encode(), hashlib.sha256)).decode()

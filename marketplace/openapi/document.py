@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from marketplace.openapi.batch_schemas import BATCH_SCHEMAS
+from marketplace.openapi.billing_schemas import BILLING_SCHEMAS
 from marketplace.openapi.catalog_schemas import CATALOG_SCHEMAS
 from marketplace.openapi.deployment_schemas import DEPLOYMENT_SCHEMAS
 from marketplace.openapi.event_schemas import EVENT_SCHEMAS
@@ -120,6 +121,11 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 0, "maximum": 30, "default": 0},
         "description": "Seconds to hold the answer while there is nothing new",
     },
+    "after": {
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 0, "default": 0},
+        "description": "Only those after this position (`seq`)",
+    },
     "owner": {"in": "query", "required": True, "schema": _TEXT, "description": "Of the file"},
     "expiry": {"in": "query", "required": True, "schema": {"type": "integer"}, "description": "Unix seconds"},
     "signature": {"in": "query", "required": True, "schema": _TEXT, "description": "Made by the platform"},
@@ -138,7 +144,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Content-Disposition": {"schema": _TEXT, "description": "The file's name"},
 }
 
-_SCHEMAS = {**SCHEMAS, **CATALOG_SCHEMAS, **BATCH_SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS}
+_SCHEMAS = {**SCHEMAS, **CATALOG_SCHEMAS, **BATCH_SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS, **BILLING_SCHEMAS}
 
 
 @cache

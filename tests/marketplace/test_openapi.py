@@ -11,7 +11,7 @@ from marketplace.openapi import document
 from marketplace.templatetags.formats import with_code
 
 SUBMIT = "models-versions-create"
-METHODS = {"get", "post", "patch", "delete", "x-query"}
+METHODS = {"get", "post", "put", "patch", "delete", "x-query"}
 
 
 def operations():

@@ -13,6 +13,7 @@ from marketplace.openapi.operations import (
     files,
     models,
     predictions,
+    receipts,
     trainings,
 )
 
@@ -25,6 +26,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *catalog.OPERATIONS,
     *files.OPERATIONS,
     *events.OPERATIONS,
+    *receipts.OPERATIONS,
     *account.OPERATIONS,
 )
 SEARCH = models.SEARCH
