@@ -4,6 +4,7 @@ from typing import NewType
 
 Nanos = NewType("Nanos", int)
 NANOS_PER_UNIT = 1_000_000_000
+NANOS_PER_CENT = 10_000_000
 
 
 def round_half_even(numerator: int, denominator: int) -> int:
@@ -29,8 +30,8 @@ def in_words(nanos: int) -> str:
     amount = abs(nanos)
     if amount == 0:
         return "$0.00"
-    if amount >= NANOS_PER_UNIT // 100:
-        cents = round_half_even(amount, 10_000_000)
+    if amount >= NANOS_PER_CENT:
+        cents = round_half_even(amount, NANOS_PER_CENT)
         return f"{sign}${cents // 100:,}.{cents % 100:02d}"
     if amount >= 1_000:
         micros = round_half_even(amount, 1_000)

@@ -1,10 +1,14 @@
-"""Pages about money, below /account/."""
+"""Pages about money, below /account/. The first of them, /account/billing, joins rooms and is the site's."""
 
 from django.urls import path
 
-from billing import views
+from billing import credit_views, invoice_views, views
 
 urlpatterns = [
     path("usage", views.usage, name="usage"),
-    path("billing", views.billing, name="billing"),  # named in answers of the API
+    path("billing/records", views.records, name="billing_records"),
+    path("billing/credit", credit_views.credit, name="billing_credit"),
+    path("billing/invoices", invoice_views.invoice_list, name="billing_invoices"),
+    path("billing/invoices/<str:invoice_id>", invoice_views.invoice_page, name="billing_invoice"),
+    path("billing/refunds", invoice_views.refunds, name="billing_refunds"),
 ]

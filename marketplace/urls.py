@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from marketplace import console
 from marketplace.health import health
 from marketplace.lib.endpoints import endpoint
-from marketplace.pages import api_reference, catalog, comparison, model, playground, reports
+from marketplace.pages import api_reference, billing_overview, catalog, comparison, model, playground, reports
 from runner import deployment_views, publish_views
 from runner import views as runner_views
 from runner.api_files import output
@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("marketplace.api")),
     path("account/", include("accounts.urls")),
     path("account/", include("billing.urls")),
+    path("account/billing", billing_overview.billing_overview, name="billing"),  # named in answers of the API
     path("account/deployments", deployment_views.deployment_list, name="deployments"),
     path("account/deployments/<str:name>", deployment_views.deployment_page, name="deployment"),
     path("account/deployments/<str:name>/delete", deployment_views.delete_deployment, name="delete_deployment"),

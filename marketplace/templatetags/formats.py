@@ -7,7 +7,9 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from billing.money import in_words
+from billing import wording
+from billing.models import InvoiceLine, Price, UsageRecord
+from billing.money import NANOS_PER_CENT, in_words
 
 register = template.Library()
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "min"))
@@ -17,6 +19,30 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "min"))
 def money(nanos: int | None) -> str:
     """Nano-dollars in words: `$1.25`, `$0.000725`; nothing for None."""
     return "" if nanos is None else in_words(nanos)
+
+
+@register.filter
+def given_back(nanos: int) -> str:
+    """What a correction takes off, as a positive amount."""
+    return in_words(-nanos)
+
+
+@register.filter
+def cents(amount: int | None) -> str:
+    """Cents in words: `$12.30`; nothing for None."""
+    return "" if amount is None else in_words(amount * NANOS_PER_CENT)
+
+
+@register.filter
+def quantity(line: UsageRecord | InvoiceLine) -> str:
+    """How much a record or an invoice's line counts, in its meter's unit: `1.235 s`, `3 images`."""
+    return "" if line.quantity is None else wording.quantity_in_words(line.quantity, line.meter)
+
+
+@register.filter
+def unit_price(price: Price) -> str:
+    """`$0.000225 per second`."""
+    return wording.price_in_words(price)
 
 
 @register.filter
