@@ -354,10 +354,6 @@ EGRESS_ALLOW_PRIVATE: bool = env.bool("EGRESS_ALLOW_PRIVATE", default=False)
 EGRESS_ALLOWED_NETWORKS: list[str] = env.list("EGRESS_ALLOWED_NETWORKS", default=[])
 INPUT_FILE_MAX_BYTES: int = env.int("INPUT_FILE_MAX_BYTES", default=70 * 1024 * 1024)
 
-# --- Money --------------------------------------------------------------------------------------------------------
-
-STRIPE_SECRET_KEY: str = env.str("STRIPE_SECRET_KEY", default="")  # without it nobody can pay: operators grant credit
-
 # --- The operators' console ---------------------------------------------------------------------------------------
 
 
