@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
 
@@ -144,6 +145,12 @@ def fill_wallet(
     return bucket
 
 
+def paid_expiry(now: datetime.datetime) -> datetime.datetime | None:
+    """When credit that is bought now expires; None: never."""
+    days = settings.BILLING_CREDIT_EXPIRY_DAYS
+    return now + datetime.timedelta(days=days) if days else None
+
+
 def overrun(account_id: int) -> Nanos:
     """How much less the wallet has than its buckets hold: usage that no credit was left for."""
     paid = CreditBucket.objects.filter(account_id=account_id, kind=CreditBucket.Kind.PAID)
@@ -175,4 +182,13 @@ def consume(txn: LedgerTxn, taken: Sequence[Taken]) -> None:
         CreditBucket.objects.filter(pk=one.bucket.pk).update(remaining_nanos=F("remaining_nanos") - one.amount_nanos)
     BucketConsumption.objects.bulk_create(
         BucketConsumption(txn=txn, bucket=one.bucket, amount_nanos=one.amount_nanos) for one in taken
+    )
+
+
+def give_back(txn: LedgerTxn, returned: Sequence[Taken]) -> None:
+    """Put back into buckets what was taken from them, for a posting."""
+    for one in returned:
+        CreditBucket.objects.filter(pk=one.bucket.pk).update(remaining_nanos=F("remaining_nanos") + one.amount_nanos)
+    BucketConsumption.objects.bulk_create(
+        BucketConsumption(txn=txn, bucket=one.bucket, amount_nanos=-one.amount_nanos) for one in returned
     )

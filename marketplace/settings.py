@@ -99,6 +99,8 @@ CELERY_BEAT_SCHEDULE = {
     "note-worker": {"task": "runner.tasks.note_worker", "schedule": 5.0, "options": {"expires": 10}},
     "deliver-webhooks": {"task": "runner.tasks.sweep_webhooks", "schedule": 5.0, "options": {"expires": 10}},
     "post-usage": {"task": "billing.tasks.post_usage", "schedule": 1.0, "options": {"expires": 2}},
+    "expire-credit": {"task": "billing.tasks.expire_credit", "schedule": 300.0},
+    "grant-trials": {"task": "billing.tasks.grant_trials", "schedule": 60.0, "options": {"expires": 60}},
     "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
     "expire-webhooks": {"task": "runner.tasks.remove_old_webhooks", "schedule": 3600.0},
@@ -323,6 +325,8 @@ if STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_")) and STRIPE_API_BASE !=
     raise ImproperlyConfigured("STRIPE_API_BASE: a live key goes to https://api.stripe.com alone")
 BILLING_CREDIT_EXPIRY_DAYS: int = env.int("BILLING_CREDIT_EXPIRY_DAYS", default=365)  # of bought credit; 0: never
 BILLING_OVERDRAFT_CENTS: int = env.int("BILLING_OVERDRAFT_CENTS", default=100)  # of prepaid accounts' running work
+BILLING_TRIAL_CREDIT_CENTS: int = env.int("BILLING_TRIAL_CREDIT_CENTS", default=500)  # at sign-up; 0: none
+BILLING_TRIAL_DAYS: int = env.int("BILLING_TRIAL_DAYS", default=30)
 BILLING_TOP_UP_MIN_CENTS: int = env.int("BILLING_TOP_UP_MIN_CENTS", default=500)
 BILLING_TOP_UP_MAX_CENTS: int = env.int("BILLING_TOP_UP_MAX_CENTS", default=200_000)
 
