@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.db.models import F
 
-from billing import accounts, credit, ledger, rollups
+from billing import accounts, credit, ledger, receipts, rollups
 from billing.credit import Taken
 from billing.ledger import Entry
 from billing.models import BillingAccount, LedgerTxn, UsagePosting, UsageRecord
@@ -109,6 +109,7 @@ def _post_batch(payer: BillingAccount, limit: int) -> int:
     posting = add_posting(payer, txn, amount, sides)
     UsageRecord.objects.filter(pk__in=[record.pk for record in records]).update(posting=posting)
     rollups.merge(posting)
+    receipts.write_many(payer, records)
     return len(records)
 
 

@@ -15,6 +15,7 @@ from billing.models import (
     CreditBucket,
     LedgerTxn,
     Meter,
+    RunReceipt,
     UsagePosting,
     UsageRecord,
     UsageRollup,
@@ -55,6 +56,7 @@ def test_usage_is_taken_from_free_credit_first_then_from_paid_then_overruns(alic
     one = UsagePosting.objects.get()
     assert (one.seq, one.amount_nanos, one.promo_nanos, one.wallet_nanos) == (1, 4 * SECOND, SECOND, 3 * SECOND)
     assert (promo(alice), wallet(alice), ledger.balance("revenue")) == (0, -SECOND, -4 * SECOND)
+    assert RunReceipt.objects.get().subject == UsageRecord.objects.get().subject
     used = list(BucketConsumption.objects.filter(txn=one.txn).order_by("pk").values_list("amount_nanos", flat=True))
     assert used == [SECOND, 2 * SECOND]
     bucket.refresh_from_db()
