@@ -126,6 +126,7 @@ def test_credit_that_expired_comes_back_as_goodwill_for_thirty_days(alice):
     refund(run)
     goodwill = CreditBucket.objects.get(kind="goodwill")
     assert goodwill.remaining_nanos == funds(alice) == SECOND
+    assert goodwill.expires_at
     assert 29 < (goodwill.expires_at - timezone.now()) / datetime.timedelta(days=1) <= 30
     assert CreditBucket.objects.get(kind="promo").remaining_nanos == 0
 

@@ -41,6 +41,7 @@ def test_sign_up_makes_a_trial_account_with_its_credit(visitor):
     nina = Account.objects.get(username="nina")
     assert (payer(nina).mode, payer(nina).spendable_nanos, payer(nina).overdraft_nanos) == (Mode.TRIAL, 5 * DOLLAR, 0)
     bucket = CreditBucket.objects.get(source=f"trial:{nina.pk}")
+    assert bucket.expires_at
     assert 29 < (bucket.expires_at - timezone.now()) / datetime.timedelta(days=1) <= 30
 
 
