@@ -24,6 +24,7 @@ from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
 from runner.api_models import ModelDetail, ModelList, VersionDetail
 from runner.api_prediction_list import PredictionList
+from runner.api_quotes import QuoteCreation, QuoteDetail
 from runner.api_trainings import TrainingCreation, TrainingDetail, TrainingList, cancel_training
 
 MODEL = "models/<str:owner>/<str:name>"
@@ -77,6 +78,8 @@ urlpatterns = [
     path("predictions/<str:prediction_id>/rerun", endpoint(POST=prediction.rerun_prediction, rates=CREATES)),
     path("predictions/<str:prediction_id>/explain", resource(PredictionExplanation)),
     path("predictions/<str:prediction_id>/receipt", resource(receipts.RunReceiptDetail)),
+    path("quotes", creates(QuoteCreation)),
+    path("quotes/<str:quote_id>", resource(QuoteDetail)),
     path("search", resource(Search)),
     path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight, rates=None)),
     path("trainings", resource(TrainingList)),

@@ -109,6 +109,7 @@ CELERY_BEAT_SCHEDULE = {
     "close-batches": {"task": "runner.tasks.sweep_batches", "schedule": 60.0},
     "remove-old-data": {"task": "runner.tasks.remove_old_data", "schedule": 60.0},
     "count-runs": {"task": "runner.tasks.count_runs", "schedule": 20.0},
+    "forget-quotes": {"task": "runner.tasks.forget_old_quotes", "schedule": 3600.0},
     "forget-idempotency-keys": {"task": "accounts.tasks.forget_idempotency_keys", "schedule": 900.0},
 }
 

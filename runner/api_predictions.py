@@ -28,7 +28,16 @@ from marketplace.lib.api_errors import parse_object
 from marketplace.lib.endpoints import json_answer
 from marketplace.lib.problems import NotFound
 from models_catalog.lookup import VersionFacts
-from runner import creation_requests, lifecycle, predictions, quotes, repeated_creations, streams, version_references
+from runner import (
+    binding_quotes,
+    creation_requests,
+    lifecycle,
+    predictions,
+    quotes,
+    repeated_creations,
+    streams,
+    version_references,
+)
 from runner.creation_requests import CreationBody, Hold
 from runner.deployment_targets import DeploymentTarget
 from runner.documents import created_document, ended_document, prediction_document, prediction_urls
@@ -125,7 +134,10 @@ async def answer_creation(
             is_dry_run=body.is_dry_run,
         )
         with creation_requests.answered_with(hold):
-            return predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))
+            run = predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))
+            if body.quote:
+                binding_quotes.bind(caller, body.quote, run, body.input)
+            return run
 
     try:
         # Most often all that it needs is remembered from seconds ago: a switch of threads would cost more than this.
@@ -136,9 +148,9 @@ async def answer_creation(
         return json_answer(await dbthreads.run(quotes.quote, prediction))
     try:
         if hold is None:
-            await _insert(prediction, key)
+            await _insert(prediction, key, body.quote)
             return _answer(created_document(prediction), prediction, 201)
-        document = await _insert_and_wait(prediction, arrived + hold.seconds, key)
+        document = await _insert_and_wait(prediction, arrived + hold.seconds, key, body.quote)
     except AlreadyMade as quicker:
         return await _answer_again(request, quicker.prediction, arrived)
     if document is None:
@@ -172,23 +184,25 @@ def _answer(document: dict[str, Any], prediction: Prediction, status: int, hold:
     return json_answer(document, status, headers)
 
 
-async def _insert(prediction: Prediction, key: Key | None) -> None:
+async def _insert(prediction: Prediction, key: Key | None, quote: str) -> None:
     """Write the row together with what others write at this moment, then wake the runners.
 
-    With a key the two have a transaction of their own. Raises AlreadyMade, Conflict.
+    With a key or a quote they have a transaction of their own. Raises AlreadyMade, Conflict.
     """
     loop = asyncio.get_running_loop()
     writer = _writers.get(loop)
     if writer is None:
         writer = _writers[loop] = GroupCommit(lifecycle.insert_many)
-    if key is None:
-        await writer.add(prediction)
+    if key is not None:
+        await dbthreads.run(repeated_creations.insert_once, key, prediction, quote)
+    elif quote:
+        await dbthreads.run(binding_quotes.insert_once, quote, prediction)
     else:
-        await dbthreads.run(repeated_creations.insert_once, key, prediction)
+        await writer.add(prediction)
     await wakeups.send(wakeups.RUNNERS, {"type": "work"})
 
 
-async def _insert_and_wait(prediction: Prediction, until: float, key: Key | None) -> dict[str, Any] | None:
+async def _insert_and_wait(prediction: Prediction, until: float, key: Key | None, quote: str) -> dict[str, Any] | None:
     """Write the row and wait for the prediction's end; None when the time is over (a moment of `time.monotonic`).
 
     Once the row is there nothing may fail: a client that saw an error would create it again.  Source: 7.2.
@@ -196,14 +210,14 @@ async def _insert_and_wait(prediction: Prediction, until: float, key: Key | None
     inserted = False
     try:
         async with streams.Watch(prediction.pk) as watch:
-            await _insert(prediction, key)
+            await _insert(prediction, key, quote)
             inserted = True
             ended = await streams.wait_ended(watch, until - time.monotonic())
             return None if ended is None else await _final_document(prediction, ended)
     except (redis.RedisError, OSError) as error:
         log.warning("wait_given_up", prediction_id=prediction.pk, error=str(error))
         if not inserted:
-            await _insert(prediction, key)
+            await _insert(prediction, key, quote)
         return None
 
 

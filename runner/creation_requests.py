@@ -32,7 +32,9 @@ _MEMBERS = {
     # Extensions
     "tags": (list, "array"),
     "dry_run": (bool, "boolean"),
+    "quote": (str, "string"),
 }
+_NOT_OF_TRAININGS = ("version", "stream", "quote")
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
 _SHORTEST_DEADLINE, _LONGEST_DEADLINE = 5, 24 * 3600
 
@@ -54,6 +56,7 @@ class CreationBody:
     is_webhook_legacy: bool
     tags: list[str]
     is_dry_run: bool = False
+    quote: str = ""  # id of a binding quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def _parse(body: Mapping[str, Any], required: Sequence[str], *, needs_version: b
         is_webhook_legacy=legacy,
         tags=tags.unique(body.get("tags") or []),
         is_dry_run=bool(body.get("dry_run")),
+        quote=body.get("quote") or "",
     )
 
 
@@ -125,7 +129,7 @@ def parse_training_body(body: Mapping[str, Any]) -> CreationBody:
 
     Raises InputInvalid with all violations.  Source: replicate-api.md 2.10.
     """
-    known = {name: value for name, value in body.items() if name in _MEMBERS and name not in ("version", "stream")}
+    known = {name: value for name, value in body.items() if name in _MEMBERS and name not in _NOT_OF_TRAININGS}
     return parse_body(known, needs_version=False)
 
 

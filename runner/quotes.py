@@ -94,7 +94,7 @@ def quote(prediction: Prediction) -> dict[str, Any]:
         "model": prediction.model_name,
         "version": prediction.version_label,
         "hardware": prediction.hardware,
-        "price": _price_document(prediction.price),
+        "price": price_document(prediction.price),
         "expected": None if basis is None else _expected(basis, prediction.price),
     }
     if basis is None:
@@ -134,6 +134,7 @@ def _expected(basis: Basis, price: Price) -> dict[str, Any]:
     }
 
 
-def _price_document(price: Price) -> dict[str, Any]:
+def price_document(price: Price) -> dict[str, Any]:
+    """A price per second, in units of the currency and in nanos."""
     nanos = round_half_even(price.rate_nanos * MICROSECONDS, price.per_units)
     return {"currency": price.currency, "per_second": as_decimal_string(nanos), "per_second_nanos": nanos}

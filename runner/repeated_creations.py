@@ -9,7 +9,7 @@ from accounts import idempotency
 from accounts.idempotency import Key
 from accounts.models import IdempotencyRecord
 from marketplace.lib.problems import Conflict
-from runner import lifecycle
+from runner import binding_quotes, lifecycle
 from runner.models import Prediction
 
 _SUBJECT = "prediction/"
@@ -29,11 +29,16 @@ def find_made(key: Key) -> Prediction | None:
     return None if record is None else _made_by(record)
 
 
-def insert_once(key: Key, prediction: Prediction) -> None:
-    """Write a prediction that `prepare` made and its key in one transaction. Raises AlreadyMade, and as `claim`."""
+def insert_once(key: Key, prediction: Prediction, quote_id: str = "") -> None:
+    """Write a prediction that `prepare` made and its key in one transaction, and that its quote, if any, was used.
+
+    Raises AlreadyMade, and as `idempotency.claim` and `binding_quotes.claim`.
+    """
     with transaction.atomic():
         if record := idempotency.claim(key, subject=f"{_SUBJECT}{prediction.pk}"):
             raise AlreadyMade(_made_by(record))
+        if quote_id:
+            binding_quotes.claim(quote_id, prediction)
         lifecycle.insert_many([prediction])
 
 

@@ -7,6 +7,7 @@ from django.core.cache import cache
 
 from runner import (
     batch_ends,
+    binding_quotes,
     builds,
     deletion,
     event_feed,
@@ -105,3 +106,9 @@ def remove_old_events() -> None:
     """Every hour: shorten the event log. Needs nothing, leaves no event that is older than it is kept."""
     while event_feed.remove_old():
         pass
+
+
+@shared_task
+def forget_old_quotes() -> None:
+    """Every hour: binding quotes that expired a day ago go."""
+    binding_quotes.forget_old()

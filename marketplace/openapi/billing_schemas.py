@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from marketplace.openapi.schemas import TEXT, array, record, ref
+from marketplace.openapi.schemas import COUNT, LINK, TEXT, TIME, array, nullable, record, ref
+
+MONEY: dict[str, Any] = {
+    **TEXT,
+    "pattern": r"^-?[0-9]+\.[0-9]{2,9}$",
+    "description": "A decimal number, in units of the currency",
+    "example": "0.000277778",
+}
+CURRENCY: dict[str, Any] = {**TEXT, "example": "usd"}
 
 _RECEIPT: dict[str, Any] = {
     "document": {**TEXT, "description": "The text that is signed, JSON. Its bytes in UTF-8 are what counts"},
@@ -34,5 +42,40 @@ BILLING_SCHEMAS: dict[str, Any] = {
                 )
             )
         }
+    ),
+    "NewQuote": record(
+        {
+            "version": {**TEXT, "description": "A version id, `owner/name:id`, or `owner/name` of an official model"},
+            "model": {**TEXT, "description": "`owner/name` of an official model"},
+            "deployment": {**TEXT, "description": "`owner/name` of a deployment of yours"},
+            "input": {
+                "type": "object",
+                "additionalProperties": True,
+                "description": "Exactly what the run will be given",
+            },
+        },
+        optional="version model deployment",
+        additionalProperties=False,
+        description="One of `version`, `model` and `deployment` must be there, and no other.",
+    ),
+    "BindingQuote": record(
+        {
+            "id": TEXT,
+            "model": TEXT,
+            "version": TEXT,
+            "hardware": {**TEXT, "description": "A SKU of `GET /hardware`"},
+            "deployment": TEXT,
+            "price": record({"currency": TEXT, "per_second": TEXT, "per_second_nanos": COUNT}),
+            "currency": CURRENCY,
+            "p50": {**MONEY, "description": "What half of the runs like it would cost at most"},
+            "p90": {**MONEY, "description": "What nine in ten would cost at most"},
+            "max": {**MONEY, "description": "What the run costs at most, however long it takes"},
+            "runs": {**COUNT, "description": "How many runs these figures come from"},
+            "created_at": TIME,
+            "expires_at": TIME,
+            "used_by": nullable({**TEXT, "description": "Id of the prediction that was made with it"}),
+            "urls": record({"get": LINK}),
+        },
+        optional="deployment",
     ),
 }

@@ -64,6 +64,10 @@ _CREATION: dict[str, dict[str, Any]] = {
     "stream": {"type": "boolean", "deprecated": True, "description": "Has no effect: models that can, stream."},
     "tags": {**TAGS, "description": "Extension: short texts to find it again by; see the list's `tag`."},
     "dry_run": DRY_RUN,
+    "quote": {
+        **TEXT,
+        "description": "Extension: id of a binding quote for this version, hardware and input: it costs at most that.",
+    },
     "webhook_completed": {**LINK, "deprecated": True, "description": "As `webhook`, told of the end only."},
 }
 _OPTIONAL = " ".join(name for name in _CREATION if name != "input")

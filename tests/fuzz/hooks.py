@@ -36,8 +36,11 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
     schemas = raw_schema["components"]["schemas"]
     for name in ("NewPrediction", "NewOfficialPrediction", "PredictionChanges", "Rerun", "NewBatch"):
         schemas[name]["properties"]["tags"]["items"] = {"type": "string", "format": "tag", "maxLength": 64}
-    for name in ("NewPrediction", "NewOfficialPrediction"):
+    for name in ("NewPrediction", "NewOfficialPrediction", "NewQuote"):
         schemas[name]["properties"]["input"] = _ECHO_INPUT
+    for name in ("NewPrediction", "NewOfficialPrediction", "Rerun"):
+        schemas[name]["properties"]["quote"]["maxLength"] = 0  # "" is none; a quote fits one input alone
+    schemas["NewQuote"]["properties"]["version"] = {"type": "string", "enum": FACTS["versions"]}
     schemas["NewBatch"]["properties"]["version"] = {"type": "string", "enum": FACTS["versions"]}
     schemas["NewBatch"]["properties"]["inputs"] |= {"items": _ECHO_INPUT, "maxItems": 20}
     schemas["NewPrediction"]["properties"]["version"] = {"type": "string", "enum": FACTS["versions"]}

@@ -13,6 +13,7 @@ from marketplace.openapi.operations import (
     files,
     models,
     predictions,
+    quotes,
     receipts,
     trainings,
 )
@@ -26,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *catalog.OPERATIONS,
     *files.OPERATIONS,
     *events.OPERATIONS,
+    *quotes.OPERATIONS,
     *receipts.OPERATIONS,
     *account.OPERATIONS,
 )
