@@ -1,4 +1,4 @@
-"""May an account spend? The door through which others ask about money; an internal account is not limited.
+"""What may an account spend? The look that is remembered for seconds; `holds` decides. Internal ones are not limited.
 
 Source: replicate-api.md 1.8, 1.9; billing.md 8.
 """
@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import F, OuterRef, Subquery, Sum
+from django.db.models.functions import Coalesce, Greatest
 
-from billing.models import BillingAccount, UsageRecord
+from billing.models import BillingAccount, Hold, SpendLimit, UsageRecord
 from billing.money import Nanos
 from marketplace.lib.problems import Problem
 
@@ -35,24 +36,36 @@ class InsufficientCredit(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """left_nanos: None for an account that is not limited."""
+    """left_nanos: None for an account that is not limited by credit.
+
+    is_free: nothing stands in the way of its work: neither credit, nor a limit, nor its status. Nothing is held for it.
+    """
 
     may_spend: bool
     is_low: bool
     left_nanos: Nanos | None
+    is_free: bool = False
 
 
 UNLIMITED = Standing(may_spend=True, is_low=False, left_nanos=None)
+FREE = Standing(may_spend=True, is_low=False, left_nanos=None, is_free=True)
 
 
 def standing(account_id: int) -> Standing:
     """What an account may spend now: its credit, or its line, less what is held and what is used but not posted yet."""
     payer = BillingAccount.objects.filter(pk=account_id).first()
     if payer is None or not payer.is_charged:
-        return UNLIMITED
-    unposted = UsageRecord.objects.filter(account_id=account_id, posting=None)
-    left = payer.available_nanos - unposted.aggregate(total=Sum("amount_nanos", default=0))["total"]
+        is_active = payer is None or payer.status == BillingAccount.Status.ACTIVE
+        return FREE if is_active and not SpendLimit.objects.filter(account_id=account_id).exists() else UNLIMITED
+    left = payer.available_nanos - _unposted_beyond_holds(account_id)
     return Standing(may_spend=left > 0, is_low=left < LOW_CREDIT_NANOS, left_nanos=Nanos(left))
+
+
+def _unposted_beyond_holds(account_id: int) -> int:
+    held = Hold.objects.filter(subject=OuterRef("subject"), state=Hold.State.OPEN).values("amount_nanos")
+    unposted = UsageRecord.objects.filter(account_id=account_id, posting=None)
+    by_subject = unposted.values("subject").annotate(used=Sum("amount_nanos"), held=Coalesce(Subquery(held), 0))
+    return sum(by_subject.annotate(beyond=Greatest(F("used") - F("held"), 0)).values_list("beyond", flat=True))
 
 
 def remembered(account_id: int) -> Standing | None:

@@ -75,9 +75,10 @@ class BillingAccount(models.Model):
 
     @property
     def available_nanos(self) -> int:
-        """What new work may still cost: credit, and a postpaid account's line, less what is held."""
-        line = self.credit_limit_nanos if self.mode == self.Mode.POSTPAID and self.status == self.Status.ACTIVE else 0
-        return self.spendable_nanos + line - self.owed_nanos - self.held_nanos
+        """What new work may still cost: credit, and what is left of a postpaid account's line, less what is held."""
+        has_line = self.mode == self.Mode.POSTPAID and self.status == self.Status.ACTIVE
+        line = self.credit_limit_nanos - self.owed_nanos if has_line else 0
+        return self.spendable_nanos + line - self.held_nanos
 
 
 class CreditBucket(models.Model):
@@ -156,6 +157,9 @@ class Hold(models.Model):
 
     subject = models.CharField(max_length=64, primary_key=True)  # `prediction/<id>`, `instance/<id>`
     account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    token_id = models.BigIntegerField(null=True)
+    user_id = models.BigIntegerField(null=True)
+    deployment_name = models.CharField(max_length=170, blank=True)
     amount_nanos = models.BigIntegerField()
     counters = ArrayField(models.BigIntegerField(), default=list)  # ids of the spend counters that it is held on
     state = models.CharField(max_length=12, choices=State, default=State.OPEN)

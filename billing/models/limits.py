@@ -9,7 +9,7 @@ from accounts.models import Account
 
 
 class LimitScope(models.TextChoices):
-    """What a limit is put on. Its key: "" for the account, else the id of the token, user or deployment."""
+    """What a limit is put on. Its key: "" for the account, the id of the token or user, a deployment's `owner/name`."""
 
     ACCOUNT = "account"
     TOKEN = "token"  # noqa: S105 - a kind of limit
@@ -30,7 +30,7 @@ class SpendLimit(models.Model):
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="spend_limits")
     scope = models.CharField(max_length=12, choices=LimitScope)
-    scope_key = models.CharField(max_length=64, blank=True)
+    scope_key = models.CharField(max_length=170, blank=True)
     period = models.CharField(max_length=8, choices=LimitPeriod)
     limit_nanos = models.BigIntegerField()
     is_hard = models.BooleanField(default=True)  # False: it only warns

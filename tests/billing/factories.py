@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Account
-from billing import accounts, credit, ledger, metering
+from billing import accounts, credit, ledger, metering, spending
 from billing.ledger import Entry
 from billing.metering import PredictionUsage
 from billing.models import BillingAccount, CreditBucket
@@ -42,6 +42,7 @@ def use(account: Account, predict_us: int = 1_000_000, **columns: Any) -> str:
 def fund(account: Account, nanos: int) -> None:
     """Make an account prepaid, with so much free credit more; 0 for none."""
     BillingAccount.objects.update_or_create(account=account, defaults={"mode": BillingAccount.Mode.PREPAID})
+    spending.forget(account.pk)
     if nanos:
         credit.grant(account, amount_nanos=nanos, reason="a trial")
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from billing import spending
-from billing.spending import InsufficientCredit, Standing
+from billing import holds, spending
+from billing.holds import HoldRequest
+from billing.spending import FREE
 from tests.billing.factories import fund, use
 
 DOLLAR = 1_000_000_000
@@ -11,7 +12,7 @@ DOLLAR = 1_000_000_000
 
 def test_an_internal_account_is_not_limited(alice):
     use(alice, 10**12)
-    assert spending.standing(alice.pk) == Standing(may_spend=True, is_low=False, left_nanos=None)
+    assert spending.standing(alice.pk) == FREE
 
 
 @pytest.mark.parametrize(
@@ -30,8 +31,14 @@ def test_usage_is_taken_off_to_the_last_nano_before_it_is_posted(alice, stranger
     use(alice, 1_000_000)
     assert spending.standing(alice.pk).left_nanos == 1
     use(alice, 40)
-    with pytest.raises(InsufficientCredit):
-        spending.ensure_may_spend(alice.pk)
+    assert not spending.standing(alice.pk).may_spend
+
+
+def test_usage_that_is_held_for_counts_once_until_it_is_posted(alice):
+    fund(alice, DOLLAR)
+    run = use(alice, 1_000_000)
+    holds.place_many([HoldRequest(f"prediction/{run}", alice.pk, 20_000)])
+    assert spending.standing(alice.pk).left_nanos == DOLLAR - 25_000
 
 
 def test_a_standing_is_remembered_until_it_is_forgotten(alice, django_assert_num_queries):
