@@ -39,17 +39,22 @@ Faults:
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.stripe_front import environment
-from tests.stripe_front.front import StandIn, running
-from tests.stripe_front.world import World
+
+if TYPE_CHECKING:
+    from tests.stripe_front.front import StandIn
+    from tests.stripe_front.world import World
 
 
 @pytest.fixture(scope="session")
-def stripe_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+def stripe_stand_in(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[StandIn]":
     """Engine and front, for the session. `new_world(now=…)` makes an account that starts at a date."""
+    from tests.stripe_front.front import running
+
     if not environment.installed():
         pytest.fail("This test needs the marker `stripe`: the engine isn't everywhere.")
     with running(tmp_path_factory.mktemp("stripe") / "engine.log") as stand_in:
@@ -57,7 +62,7 @@ def stripe_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandI
 
 
 @pytest.fixture
-def stripe_world(stripe_stand_in: StandIn) -> Iterator[World]:
+def stripe_world(stripe_stand_in: "StandIn") -> "Iterator[World]":
     """A Stripe account for one test, which fails for any request that Stripe's document doesn't have."""
     with stripe_stand_in.checked_world() as world:
         yield world

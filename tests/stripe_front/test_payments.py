@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 
 from tests.stripe_front import customer
+from tests.stripe_front.engine_client import loopback
 from tests.stripe_front.world import World
 
 pytestmark = pytest.mark.stripe
@@ -208,11 +208,12 @@ def test_an_invoice_paid_elsewhere_and_one_voided(client, owner):
 def test_the_portal_shows_and_changes_cards(client, owner, stripe_world):
     first, second = (stripe_world.attach_card(owner, customer.OK) for _ in range(2))
     session = client.v1.billing_portal.sessions.create(params={"customer": owner, "return_url": "https://shop.test/"})
-    httpx.post(session.url, data={"default": second})
-    httpx.post(session.url, data={"remove": first})
+    with loopback() as browser:
+        browser.post(session.url, data={"default": second})
+        browser.post(session.url, data={"remove": first})
+        assert "4242 (default)" in browser.get(session.url).text
     assert client.v1.customers.retrieve(owner).invoice_settings.default_payment_method == second
     assert [one.id for one in client.v1.payment_methods.list(params={"customer": owner}).data] == [second]
-    assert "4242 (default)" in httpx.get(session.url).text
 
 
 def test_a_refund_that_the_bank_sends_back(client, owner, stripe_world):

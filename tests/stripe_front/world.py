@@ -13,7 +13,7 @@ import httpx
 
 from tests.stripe_front import contract, customer, radar
 from tests.stripe_front.checkout import Session, find, settle_slow
-from tests.stripe_front.engine_client import EngineWorld, Refused
+from tests.stripe_front.engine_client import EngineWorld, Refused, loopback
 from tests.stripe_front.events import Delivery, Endpoint, Send, Switches
 from tests.stripe_front.faults import Act, Fault, Faults, How, When
 from tests.stripe_front.routes import Json, Route, refused
@@ -261,10 +261,11 @@ def _attempted(answer: Callable[[], Json]) -> tuple[int, Json]:
 
 def _to_url(url: str) -> Send:
     def send(body: bytes, headers: dict[str, str]) -> int:
-        try:
-            return httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False).status_code
-        except httpx.TransportError:
-            return 0
+        with loopback() as stripe:
+            try:
+                return stripe.post(url, content=body, headers=headers).status_code
+            except httpx.TransportError:
+                return 0
 
     return send
 
