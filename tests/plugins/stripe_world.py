@@ -17,6 +17,7 @@ Customers, banks:
   the customer is sent. Raises `Declined`. Cards and `Declined` are in tests/stripe_front/customer.py
 - `attach_card(customer, number)`: a saved card without a page; the payment method's id
 - `dispute(charge or payment intent)`, `close_dispute(dispute, won=…)`, `warn_of_fraud(charge or payment intent)`
+- `pay_out(cents, ok=True)`: what is available (a week after the charge, by the world's clock) goes to our bank
 - `fail_refund(refund)`, `renew_card(payment method, exp_year=…)`
 - `slow_payments = True`: payments stay processing, Checkout's too, until `finish(payment intent, ok=…)`
 

@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import seahaven
 from seahaven.http import HttpRequest, HttpResponse
+from seahaven_stripe_world.billing import ledger
 from seahaven_stripe_world.http_api import handle
-from seahaven_stripe_world.resources import charges, disputes, events, payment_intents, refunds
+from seahaven_stripe_world.resources import charges, disputes, events, payment_intents, payouts, refunds
 
 Answer = dict[str, Any]
 Row = dict[str, Any]
@@ -63,8 +64,20 @@ def dispute(ctx: seahaven.Ctx, asked: Answer) -> Answer:
 def fail_refund(ctx: seahaven.Ctx, asked: Answer) -> Answer:
     """The bank sends the `refund` back, days after it was made. Source: https://docs.stripe.com/refunds#failed-refunds."""
     refund = _row(ctx, "refunds", asked["refund"])
+    back = ledger.record(
+        ctx,
+        type_="refund_failure",
+        amount=refund["amount"],
+        fee=0,
+        currency=refund["currency"],
+        source_id=refund["id"],
+        description="REFUND FAILURE",
+    )
     ctx.db.execute(
-        "UPDATE refunds SET status = 'failed', failure_reason = 'lost_or_stolen_card' WHERE id = ?", refund["id"]
+        "UPDATE refunds SET status = 'failed', failure_reason = 'lost_or_stolen_card', failure_balance_transaction = ? "
+        "WHERE id = ?",
+        back["id"],
+        refund["id"],
     )
     ctx.db.execute(
         "UPDATE charges SET refunded = 0, amount_refunded = amount_refunded - ? WHERE id = ?",
@@ -75,6 +88,15 @@ def fail_refund(ctx: seahaven.Ctx, asked: Answer) -> Answer:
     events.emit_event(ctx, type="refund.failed", obj=shown)
     events.emit_event(ctx, type="charge.updated", obj=charges.serialize(ctx, _row(ctx, "charges", refund["charge"])))
     return shown
+
+
+def end_payout(ctx: seahaven.Ctx, asked: Answer) -> Answer:
+    """The money of the `payout` has reached our bank, `ok`, or has come back."""
+    if asked["ok"]:
+        ledger.settle_payout(ctx, asked["payout"])
+    else:
+        ledger.fail_payout(ctx, asked["payout"], failure_code="account_closed")
+    return payouts.serialize(ctx, _row(ctx, "payouts", asked["payout"]))
 
 
 def finish(ctx: seahaven.Ctx, asked: Answer) -> Answer:
@@ -162,5 +184,6 @@ ACTIONS: dict[str, Callable[[seahaven.Ctx, Answer], Answer]] = {
     "advance": advance,
     "dispute": dispute,
     "fail_refund": fail_refund,
+    "end_payout": end_payout,
     "finish": finish,
 }

@@ -222,6 +222,8 @@ def test_a_refund_that_the_bank_sends_back(client, owner, stripe_world):
     stripe_world.fail_refund(refund.id)
     assert client.v1.refunds.retrieve(refund.id).status == "failed" and stripe_world.events("refund.failed")
     assert client.v1.refunds.create(params={"payment_intent": intent.id}).amount == 5000
+    moved = [one.amount for one in client.v1.balance_transactions.list().data]
+    assert moved == [-5000, 5000, -5000, 5000]
 
 
 @pytest.mark.parametrize(("ok", "status"), [(True, "succeeded"), (False, "requires_payment_method")])
@@ -265,3 +267,13 @@ def test_a_lost_payment_is_found_among_the_customers(client, owner, stripe_world
     late = charge(client, owner, card)
     since = {"customer": owner, "created": {"gte": int(stripe_world.now()) - 60}}
     assert [one.id for one in client.v1.payment_intents.list(params=since).data] == [late.id]
+
+
+@pytest.mark.parametrize(("ok", "status"), [(True, "paid"), (False, "failed")])
+def test_payouts(client, owner, stripe_world, ok, status):
+    charge(client, owner, stripe_world.attach_card(owner, customer.OK))
+    stripe_world.advance(8 * 24 * 3600)
+    before = client.v1.balance.retrieve().available[0].amount
+    payout = stripe_world.pay_out(1000, ok=ok)
+    assert client.v1.payouts.retrieve(payout).status == status and stripe_world.events(f"payout.{status}")
+    assert client.v1.balance.retrieve().available[0].amount == (before - 1000 if ok else before)
