@@ -4,7 +4,7 @@ import datetime
 
 from celery import shared_task
 
-from billing import expiry, posting, trials
+from billing import auto_reload, expiry, posting, stripe_events, top_ups, trials
 
 
 @shared_task
@@ -25,3 +25,38 @@ def grant_trials() -> None:
     """Every minute: leaves no verified trial account without its credit."""
     while trials.grant_missing():
         pass
+
+
+@shared_task
+def process_stripe_events() -> None:
+    """When one arrives, and every 30 s: needs events that are due, leaves each done, dead, or with a later time."""
+    stripe_events.process_due()
+
+
+@shared_task
+def poll_stripe_events() -> None:
+    """Every 10 minutes: store the events that no webhook brought."""
+    stripe_events.poll()
+
+
+@shared_task
+def resolve_payments() -> None:
+    """Every 10 s: needs top-ups without an outcome, leaves each settled or with a later time."""
+    while top_ups.resolve_due(now=_now()):
+        pass
+
+
+@shared_task
+def reload_credit(account_id: int) -> None:
+    """Where an account's credit ran low: buy more, if it wants that."""
+    auto_reload.consider(account_id)
+
+
+@shared_task
+def sweep_auto_reload() -> None:
+    """Every minute: find the accounts whose wake-up was lost, and the retries that are due."""
+    auto_reload.sweep(now=_now())
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

@@ -1,7 +1,7 @@
 """The web process: what uvicorn serves. Each kind of request takes the shortest way to what answers it.
 
-`/v1`, stored files and health go through the lean stack of `API_MIDDLEWARE`; pages through the full one; static files
-and websockets meet neither. While the process lives it listens for what it should forget.
+`/v1`, stored files, Stripe's webhooks and health go through the lean stack of `API_MIDDLEWARE`; pages through the full
+one; static files and websockets meet neither. While the process lives it listens for what it should forget.
 """
 
 import os
@@ -25,7 +25,7 @@ from marketplace.staticfiles import static_files
 from marketplace.websocket_origin import same_origin
 from runner.routing import websocket_urlpatterns
 
-_LEAN_PREFIXES = ("/v1/", "/files/")
+_LEAN_PREFIXES = ("/v1/", "/files/", "/webhooks/")
 _LEAN_PATHS = {"/v1", "/health"}
 
 lean = bounded(LeanHandler())

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
+from billing.stripe_webhook import MAX_BODY_BYTES
 from marketplace.lib.asgi_types import Application, Message, Receive, Scope, Send
 from marketplace.lib.problems import CONTENT_TYPE, PayloadTooLarge
 
@@ -26,6 +27,8 @@ def limit_of(path: str) -> int:
     """Bytes that a body to this path may have. Archives are sent to pages, and to `…/versions` of the API."""
     if path == "/v1/files":
         return int(settings.FILE_UPLOAD_LIMIT_BYTES) + _ENVELOPE_BYTES
+    if path == "/webhooks/stripe":
+        return MAX_BODY_BYTES
     if path.startswith("/v1/") and not _ARCHIVES.fullmatch(path):
         return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     return int(settings.ARCHIVE_MAX_BYTES) + _ENVELOPE_BYTES

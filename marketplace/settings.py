@@ -93,6 +93,9 @@ CELERY_TASK_ROUTES = {
     "runner.tasks.deliver_webhooks": {"queue": "webhooks"},
     "runner.tasks.sweep_webhooks": {"queue": "webhooks"},
     "billing.tasks.post_usage": {"queue": "webhooks"},  # money doesn't wait for builds either
+    "billing.tasks.process_stripe_events": {"queue": "webhooks"},
+    "billing.tasks.resolve_payments": {"queue": "webhooks"},
+    "billing.tasks.reload_credit": {"queue": "webhooks"},
 }
 CELERY_BEAT_SCHEDULE = {
     # They expire: a worker that was away must not find an hour of them in its queue.
@@ -110,6 +113,14 @@ CELERY_BEAT_SCHEDULE = {
     "remove-old-data": {"task": "runner.tasks.remove_old_data", "schedule": 60.0},
     "count-runs": {"task": "runner.tasks.count_runs", "schedule": 20.0},
     "forget-quotes": {"task": "runner.tasks.forget_old_quotes", "schedule": 3600.0},
+    "process-stripe-events": {
+        "task": "billing.tasks.process_stripe_events",
+        "schedule": 30.0,
+        "options": {"expires": 60},
+    },
+    "poll-stripe-events": {"task": "billing.tasks.poll_stripe_events", "schedule": 600.0},
+    "resolve-payments": {"task": "billing.tasks.resolve_payments", "schedule": 10.0, "options": {"expires": 20}},
+    "auto-reload": {"task": "billing.tasks.sweep_auto_reload", "schedule": 60.0},
     "forget-idempotency-keys": {"task": "accounts.tasks.forget_idempotency_keys", "schedule": 900.0},
 }
 

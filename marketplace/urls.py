@@ -2,8 +2,10 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
+from billing.stripe_webhook import stripe_webhook
 from marketplace import console
 from marketplace.health import health
 from marketplace.lib.endpoints import endpoint
@@ -19,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("files/<str:file_id>/<str:signature>/<str:name>", endpoint(GET=output, rates=None), name="output_file"),
     path("health", health, name="health"),
+    path("webhooks/stripe", csrf_exempt(endpoint(POST=stripe_webhook, rates=None)), name="stripe_webhook"),
     path("docs/api", api_reference.api_reference, name="api_reference"),
     path("v1/", include("marketplace.api")),
     path("account/", include("accounts.urls")),

@@ -7,7 +7,7 @@ from billing.models.accounts import BillingAccount, BucketConsumption, CreditBuc
 from billing.models.invoices import Invoice, InvoiceLine, NumberSequence, PublisherAgreement, PublisherPayout
 from billing.models.ledger import DaySeal, LedgerBalance, LedgerEntry, LedgerTxn
 from billing.models.limits import LimitPeriod, LimitScope, SpendCounter, SpendLimit
-from billing.models.payments import CardRefund, Dispute, PaymentMethod, StripeCall, StripeEvent, TopUp
+from billing.models.payments import CardRefund, Dispute, PaymentMethod, StripeCall, StripeCursor, StripeEvent, TopUp
 from billing.models.prices import Meter, Price
 from billing.models.quotes import Quote
 from billing.models.usage import FaultAppeal, RunReceipt, UsagePosting, UsageRecord, UsageRollup
@@ -39,6 +39,7 @@ __all__ = [
     "SpendCounter",
     "SpendLimit",
     "StripeCall",
+    "StripeCursor",
     "StripeEvent",
     "TopUp",
     "UsagePosting",

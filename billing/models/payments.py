@@ -206,3 +206,13 @@ class StripeEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+
+class StripeCursor(models.Model):
+    """How far something that Stripe lists has been read."""
+
+    name = models.CharField(max_length=32, primary_key=True)  # `events`, `balance_transactions`
+    position = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

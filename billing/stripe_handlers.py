@@ -1,0 +1,30 @@
+"""Which events are asked for, and what follows from each: a function of the id of the object it is about.
+
+Every handler fetches the object anew and may run at any time and any number of times.  Source: billing.md 14.5.
+"""
+
+from collections.abc import Callable, Mapping
+
+from billing import cards, checkout, customers, payouts, top_ups
+
+Handler = Callable[[str], object]
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "checkout.session.completed": checkout.settle_session,
+    "checkout.session.expired": checkout.settle_session,
+    "checkout.session.async_payment_succeeded": checkout.settle_session,
+    "checkout.session.async_payment_failed": checkout.settle_session,
+    "setup_intent.succeeded": cards.settle_setup_intent,
+    "payment_intent.succeeded": top_ups.settle_payment_intent,
+    "payment_intent.payment_failed": top_ups.settle_payment_intent,
+    "payment_intent.processing": top_ups.settle_payment_intent,
+    "payment_intent.requires_action": top_ups.settle_payment_intent,
+    "payment_intent.canceled": top_ups.settle_payment_intent,
+    "payment_method.detached": cards.settle_card,
+    "payment_method.updated": cards.settle_card,
+    "payment_method.automatically_updated": cards.settle_card,
+    "customer.deleted": customers.settle_customer,
+    "payout.paid": payouts.settle_payout,
+    "payout.failed": payouts.settle_payout,
+}
