@@ -15,8 +15,8 @@ from django.conf import settings
 from billing import receipt_keys
 from billing.models import BillingAccount, RunReceipt, UsageRecord
 from billing.money import as_decimal_string
-from billing.prices import price_by_id
 from billing.receipt_checks import DOCUMENT_TYPE
+from billing.run_bills import line_document
 from marketplace.lib.problems import NotFound
 from marketplace.lib.timestamps import timestamp
 
@@ -98,16 +98,7 @@ def _document(
 
 
 def _line(record: UsageRecord) -> dict[str, Any]:
-    price = price_by_id(record.price_id)
-    return {
-        "record": record.key,
-        "meter": record.meter,
-        "quantity": record.quantity,
-        "price": str(record.price_id),
-        "unit_price": {"rate": as_decimal_string(price.rate_nanos), "per_units": price.per_units},
-        "gross": as_decimal_string(record.gross_nanos),
-        "amount": as_decimal_string(record.amount_nanos),
-    }
+    return {"record": record.key, "price": str(record.price_id), **line_document(record)}
 
 
 def receipts_of_run(account_id: int, prediction_id: str) -> list[RunReceipt]:

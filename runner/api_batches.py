@@ -11,7 +11,7 @@ from accounts.authentication import caller_of
 from marketplace.lib.pagination import NewestFirst
 from runner import batches, version_references
 from runner.batch_documents import documents_of
-from runner.documents import prediction_document
+from runner.billed_documents import billed_documents
 from runner.models import Batch
 
 
@@ -71,4 +71,4 @@ class BatchPredictions(APIView):
         rows = batches.predictions_of(batches.get_batch(caller_of(request), batch_id)).defer("sealed_secrets")
         pages = InOrder()
         page = pages.paginate_queryset(rows, request, view=self) or []
-        return pages.get_paginated_response([prediction_document(row) for row in page])
+        return pages.get_paginated_response(billed_documents(page))

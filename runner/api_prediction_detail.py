@@ -15,6 +15,7 @@ from marketplace.lib.api_errors import parse_object
 from marketplace.lib.endpoints import json_answer
 from runner import creation_requests, predictions, reruns, tags, version_references, waiting
 from runner.api_predictions import Resolved, answer_creation
+from runner.billed_documents import billed_document
 from runner.documents import prediction_document
 from runner.models import Prediction
 
@@ -27,7 +28,7 @@ async def read_prediction(request: HttpRequest, prediction_id: str) -> HttpRespo
 
 def _read(caller: Caller, prediction_id: str) -> dict[str, Any]:
     prediction = predictions.get_prediction(caller, prediction_id)
-    document = prediction_document(prediction)
+    document = billed_document(prediction)
     if place := waiting.queue_document(prediction):
         document["queue"] = place
     return document

@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 from accounts.authentication import caller_of
 from marketplace.lib.pagination import NewestFirst
 from runner import prediction_filters, predictions
-from runner.documents import prediction_document
+from runner.billed_documents import billed_documents
 
 
 class PredictionList(APIView):
@@ -21,4 +21,4 @@ class PredictionList(APIView):
         rows = prediction_filters.narrowed(mine, request.query_params, now=datetime.datetime.now(datetime.UTC))
         pages = NewestFirst()
         page = pages.paginate_queryset(rows, request, view=self) or []
-        return pages.get_paginated_response([prediction_document(row) for row in page])
+        return pages.get_paginated_response(billed_documents(page))

@@ -11,6 +11,7 @@ from accounts.authentication import aauthenticate, caller_of
 from marketplace.lib.endpoints import json_answer
 from marketplace.lib.pagination import NewestFirst
 from runner import api_predictions, creation_requests, trainings
+from runner.billed_documents import billed_document, billed_documents
 from runner.documents import created_document, prediction_urls, training_document
 
 
@@ -34,7 +35,7 @@ class TrainingList(APIView):
         pages = NewestFirst()
         rows = trainings.list_trainings(caller_of(request)).defer("sealed_secrets")
         page = pages.paginate_queryset(rows, request, view=self) or []
-        return pages.get_paginated_response([training_document(row) for row in page])
+        return pages.get_paginated_response(billed_documents(page))
 
 
 class TrainingDetail(APIView):
@@ -42,7 +43,7 @@ class TrainingDetail(APIView):
 
     def get(self, request: Request, training_id: str) -> Response:
         """Read a training."""
-        return Response(training_document(trainings.get_training(caller_of(request), training_id)))
+        return Response(billed_document(trainings.get_training(caller_of(request), training_id)))
 
 
 async def cancel_training(request: HttpRequest, training_id: str) -> HttpResponse:

@@ -19,7 +19,29 @@ _RECEIPT: dict[str, Any] = {
     "signature": {**TEXT, "description": "Ed25519 over the document, in base64"},
 }
 
+LINE: dict[str, Any] = {
+    "meter": {**TEXT, "example": "compute_time"},
+    "quantity": {"type": "integer", "description": "In base units: microseconds, images, tokens"},
+    "unit_price": record({"rate": MONEY, "per_units": {"type": "integer", "minimum": 1}}),
+    "gross": {**MONEY, "description": "Price of the quantity"},
+    "amount": {**MONEY, "description": "What is charged: less than `gross` where a quote capped it"},
+}
+
 BILLING_SCHEMAS: dict[str, Any] = {
+    "RunBill": record(
+        {
+            "status": {
+                "type": "string",
+                "enum": ["pending", "final", "refunded"],
+                "description": "`pending`: not taken from credit or put on the bill yet. `refunded`: wholly or in part",
+            },
+            "total": {**MONEY, "description": "What it cost, less refunds"},
+            "currency": CURRENCY,
+            "verdict": {**TEXT, "description": "Whose doing a failure was; `none` where nothing failed"},
+            "lines": array(record(LINE)),
+        },
+        description="Extension: only in answers to reading, of what has ended: what it cost and why.",
+    ),
     "SignedReceipt": record(_RECEIPT),
     "RunReceipt": record(
         {

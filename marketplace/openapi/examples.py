@@ -26,6 +26,24 @@ PREDICTION_EXAMPLE: dict[str, Any] = {
         "web": f"{_SITE}/p/m9s346q3d25vt4f5v37e3s3e28",
     },
 }
+BILLED_PREDICTION: dict[str, Any] = {
+    **PREDICTION_EXAMPLE,
+    "billing": {
+        "status": "final",
+        "total": "0.000258473",
+        "currency": "usd",
+        "verdict": "none",
+        "lines": [
+            {
+                "meter": "compute_time",
+                "quantity": 1_148_767,
+                "unit_price": {"rate": "0.000225", "per_units": 1_000_000},
+                "gross": "0.000258473",
+                "amount": "0.000258473",
+            }
+        ],
+    },
+}
 NEW_PREDICTION: dict[str, Any] = {
     **PREDICTION_EXAMPLE,
     "output": None,

@@ -138,8 +138,9 @@ SCHEMAS: dict[str, Any] = {
             "batch": {**TEXT, "description": "Extension: the id of the batch it is part of"},
             "queue": ref("Queue"),
             "rerun_of": {**TEXT, "description": "Extension: the id of the prediction it repeats"},
+            "billing": ref("RunBill"),
         },
-        optional="deployment deadline webhook webhook_events_filter tags batch queue rerun_of",
+        optional="deployment deadline webhook webhook_events_filter tags batch queue rerun_of billing",
     ),
     "Training": record(
         {
@@ -173,8 +174,9 @@ SCHEMAS: dict[str, Any] = {
             "urls": record({"get": LINK, "cancel": LINK, "web": LINK}),
             "webhook": LINK,
             "webhook_events_filter": _EVENTS,
+            "billing": ref("RunBill"),
         },
-        optional="webhook webhook_events_filter",
+        optional="webhook webhook_events_filter billing",
     ),
     "NewTraining": record(
         {

@@ -3,6 +3,7 @@
 from typing import Any
 
 from marketplace.openapi.examples import (
+    BILLED_PREDICTION,
     CANCELED_PREDICTION,
     NEW_PREDICTION,
     PREDICTION_EXAMPLE,
@@ -51,7 +52,7 @@ OPERATIONS = (
         "List predictions",
         {"200": ref("PredictionPage")},
         "All of the account, newest first, 100 a page.",
-        answer_example=page_example(PREDICTION_EXAMPLE),
+        answer_example=page_example(BILLED_PREDICTION),
         links=(Link("predictions.get", {"prediction_id": "$response.body#/results/0/id"}),),
         parameters=("created_after", "created_before", "source", "status", "model", "deployment", "tag", "cursor"),
         errors=("400",),
@@ -63,8 +64,9 @@ OPERATIONS = (
         "Predictions",
         "Get a prediction",
         {"200": ref("Prediction")},
-        "Of one that waits also `queue`, an extension: its place, why it waits, when it may start.",
-        answer_example=PREDICTION_EXAMPLE,
+        "Of one that waits also `queue`, an extension: its place, why it waits, when it may start; of one that has "
+        "ended `billing`: what it cost and why.",
+        answer_example=BILLED_PREDICTION,
         links=(Link("predictions.cancel", _OF_PREDICTION),),
         errors=("404",),
     ),
