@@ -1,4 +1,4 @@
-"""Money in the operators' console: prices are added, never changed; usage is read."""
+"""Money in the operators' console: prices are added, never changed; usage is read. The rest is in `billing.console`."""
 
 import datetime
 from typing import Any, ClassVar
@@ -10,11 +10,13 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import Account
-from billing import credit, prices
+from billing import console, credit, prices
 from billing.models import CreditBucket, Meter, Price, UsageRecord
 from billing.money import NANOS_PER_UNIT, in_words
 from marketplace.lib.console import ReadOnlyAdmin, ReasonField
 from marketplace.lib.problems import Conflict
+
+__all__ = ["console"]
 
 
 class NewPriceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at runtime

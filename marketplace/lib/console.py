@@ -98,14 +98,37 @@ class StaffAdmin(ModelAdmin):
 
         title and effect: sentences in which `{}` is the row's name; done: the message after it.
         """
+        return self.with_form(
+            request,
+            object_id,
+            form_class=ReasonForm,
+            title=title,
+            effect=effect,
+            done=done,
+            verb=lambda row, data: verb(row, data["reason"]),
+        )
+
+    def with_form(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        *,
+        form_class: type[ReasonForm],
+        title: str,
+        effect: str,
+        done: str,
+        verb: Callable[[Any, dict[str, Any]], None],
+        initial: Callable[[Any], dict[str, Any]] = lambda row: {},
+    ) -> HttpResponse:
+        """As `with_reason`, asking for more than why: `verb(row, data)` gets the form's clean data."""
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404
-        form = ReasonForm(request.POST if request.method == "POST" else None)
+        form = form_class(request.POST) if request.method == "POST" else form_class(initial=initial(row))
         if request.method == "POST" and form.is_valid():
             try:
                 with transaction.atomic():
-                    verb(row, form.cleaned_data["reason"])
+                    verb(row, form.cleaned_data)
             except Problem as problem:
                 form.add_error(None, problem.detail)
             else:
