@@ -5,6 +5,7 @@ The facts come as JSON in FUZZ_FACTS, see `site.facts`.
 
 import json
 import os
+import secrets
 from typing import Any
 
 import schemathesis
@@ -115,8 +116,17 @@ def _remove_patterns_of_addresses(part: Any) -> None:
 
 @schemathesis.hook
 def filter_query(context: Any, query: Any) -> bool:
-    """In an address null is the text `null`, which may be a tag: nothing is wrong with it."""
-    return not isinstance(query, dict) or query.get("tag", "") not in (None, "null")
+    """In an address null is the text `null`, which may be a tag, as `true` may: nothing is wrong with it."""
+    return not isinstance(query, dict) or str(query.get("tag", "")).lower() not in ("none", "null", "true", "false")
+
+
+@schemathesis.hook
+def map_headers(context: Any, headers: Any) -> Any:
+    """Each key is new: one that was used answers with what it made, which may have been deleted since."""
+    key = headers.get("Idempotency-Key") if isinstance(headers, dict) else None
+    if isinstance(key, str) and 0 < len(key) <= 200 and key.isascii() and key.isprintable():
+        return {**headers, "Idempotency-Key": f"{key}-{secrets.token_hex(4)}"}
+    return headers
 
 
 @schemathesis.hook
