@@ -13,7 +13,7 @@ from billing.cents import nanos_per_minor
 from billing.models import BillingAccount, LimitPeriod, LimitScope, SpendCounter, TopUp
 from billing.payment_problems import NoCard, PaymentPending, PaymentsAreOff
 from billing.stripe_gateway import transport
-from marketplace.lib.problems import FieldError, ValidationFailed
+from marketplace.lib.problems import Conflict, FieldError, ValidationFailed
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ def save_settings(
 ) -> TopUp | None:
     """Set auto-reload; turned on, it starts with a clean slate, and buys at once if credit is low already.
 
-    The purchase it made, if any. Raises ValidationFailed, NoCard, PaymentsAreOff.
+    The purchase it made, if any. Raises ValidationFailed, NoCard, PaymentsAreOff, Conflict.
     """
     if errors := _problems(threshold_nanos, target_nanos, monthly_cap_nanos):
         raise ValidationFailed(errors)
@@ -42,6 +42,8 @@ def save_settings(
         payer = accounts.lock(account_id)
         if enabled and not transport.is_configured():
             raise PaymentsAreOff
+        if enabled and not payer.is_charged:
+            raise Conflict("This account is not charged for what it uses.")
         if enabled and cards.find_default(account_id) is None:
             raise NoCard
         BillingAccount.objects.filter(pk=payer.pk).update(
@@ -134,23 +136,25 @@ def _cap_left_cents(payer: BillingAccount, now: datetime.datetime, per_cent: int
     """What auto-reload may still buy this month, UTC."""
     if payer.reload_monthly_cap_nanos is None:
         return int(settings.BILLING_TOP_UP_MAX_CENTS)
-    month = now.astimezone(datetime.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     reloads = TopUp.objects.filter(account_id=payer.pk, source=TopUp.Source.AUTO_RELOAD, state__in=_COUNTED)
-    bought = int(reloads.filter(created_at__gte=month).aggregate(total=Sum("amount_cents", default=0))["total"])
+    bought = int(reloads.filter(created_at__gte=_month(now)).aggregate(total=Sum("amount_cents", default=0))["total"])
     return payer.reload_monthly_cap_nanos // per_cent - bought
 
 
 def _limit_is_reached(payer: BillingAccount, now: datetime.datetime) -> bool:
     """Credit would not help: the account's own limit lets it spend no more this month."""
-    month = now.astimezone(datetime.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     counters = SpendCounter.objects.filter(
         limit__account_id=payer.pk,
         limit__scope=LimitScope.ACCOUNT,
         limit__period=LimitPeriod.MONTH,
         limit__is_hard=True,
-        starts_at=month,
+        starts_at=_month(now),
     )
     return counters.filter(limit__limit_nanos__lte=F("spent_nanos") + F("held_nanos")).exists()
+
+
+def _month(now: datetime.datetime) -> datetime.datetime:
+    return now.astimezone(datetime.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _warn_if_often(payer: BillingAccount, now: datetime.datetime) -> None:

@@ -1,18 +1,25 @@
 """What customers and Stripe do to this site, in one line each; and what must hold afterwards."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import httpx
+from django.db import connection, transaction
 from django.db.models import Sum
 
 from accounts.models import Account
-from billing import accounts, cards, checkout, customers, ledger, stripe_events, top_ups
+from billing import accounts, cards, checkout, credit, customers, ledger, stripe_events, top_ups
 from billing.models import BillingAccount, CreditBucket, LedgerTxn, PaymentMethod, TopUp
 from billing.stripe_gateway import balance
+from marketplace.lib.ids import new_id
 from tests.plugins.api_client import ApiClient
 from tests.stripe_front import customer
 from tests.stripe_front.world import World
 
 WEBHOOKS = "/webhooks/stripe"
+INTENTS = "/v1/payment_intents"
 CENT = 10_000_000
 DOLLAR = 100 * CENT
 
@@ -50,6 +57,11 @@ class StripeSite:
     def buy(self, account: Account, cents: int = 5000) -> TopUp:
         """Credit, with the saved card."""
         return top_ups.buy_with_saved_card(account.pk, cents)
+
+    def delete_customer(self, customer_id: str) -> None:
+        """As in Stripe's dashboard."""
+        key = {"Authorization": f"Bearer {self.world.secret_key}"}
+        httpx.delete(f"{self.world.base_url}/v1/customers/{customer_id}", headers=key).raise_for_status()
 
     def charges(self) -> int:
         """How often a card was really charged."""
@@ -90,3 +102,40 @@ def enable_reload(account: Account, threshold: int = 10, target: int = 30, **col
         reload_target_nanos=target * DOLLAR,
         **columns,
     )
+
+
+def payer_of(account: Account) -> Any:
+    """The `BillingAccount`: how the account pays, as it is now."""
+    return BillingAccount.objects.get(pk=account.pk)
+
+
+def spend(account: Account, nanos: int) -> None:
+    """Usage that was posted on the wallet: from buckets, and beyond them."""
+    with transaction.atomic():
+        accounts.lock(account.pk)
+        entries = [ledger.Entry(f"wallet:{account.pk}", nanos), ledger.Entry("revenue", -nanos)]
+        txn, _ = ledger.post(f"usage:{new_id()}", "usage", entries)
+        credit.consume(txn, credit.plan(account.pk, nanos))
+
+
+def together(act: Callable[[], object], count: int) -> None:
+    """Call it in so many threads at the same moment. Raises what one of them raised."""
+    barrier = threading.Barrier(count)
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            barrier.wait(30)
+            act()
+        except Exception as error:  # noqa: BLE001 - raised below, where the test sees it
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]

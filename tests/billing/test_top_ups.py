@@ -1,28 +1,30 @@
 """Buying credit on a hosted page and with the saved card: it appears once, whoever tells of the payment."""
 
 import datetime
-import threading
 
 import pytest
 from django.core import mail
+from django.db import transaction
 from django.utils import timezone
 
-from billing import accounts, cards, checkout, ledger, off_session, top_ups
+from billing import accounts, cards, checkout, off_session, top_ups
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod, StripeCall, StripeEvent, TopUp
 from billing.payment_problems import NoCard, PaymentFailed, PaymentPending, PaymentsAreOff, PaymentsUnavailable
 from marketplace.lib.problems import ValidationFailed
 from tests.billing.stripe_site import (
     CENT,
     DOLLAR,
+    INTENTS,
     StripeSite,
     assert_books_agree_with_stripe,
     credit_of,
+    spend,
+    together,
     top_up_postings,
 )
 from tests.stripe_front import customer
 
 pytestmark = pytest.mark.stripe
-INTENTS = "/v1/payment_intents"
 
 
 def test_a_card_is_saved_on_the_hosted_page(site: StripeSite, alice):
@@ -68,23 +70,10 @@ def test_the_saved_card_is_charged(site, buyer):
 
 def test_an_overrun_is_taken_from_a_payment_first(site, buyer):
     site.buy(buyer, 1000)
-    ledger_use(buyer, 12 * DOLLAR)
+    spend(buyer, 12 * DOLLAR)
     assert credit_of(buyer) == -200
     top_up = site.buy(buyer, 1000)
     assert top_up.bucket.remaining_nanos == 8 * DOLLAR and credit_of(buyer) == 800
-
-
-def ledger_use(account, nanos):
-    """Usage that was posted: from the buckets, and beyond them."""
-    from django.db import transaction
-
-    from billing import credit
-
-    with transaction.atomic():
-        accounts.lock(account.pk)
-        entries = [ledger.Entry(f"wallet:{account.pk}", nanos), ledger.Entry("revenue", -nanos)]
-        txn, _ = ledger.post(f"usage:{nanos}", "usage", entries)
-        credit.consume(txn, credit.plan(account.pk, nanos))
 
 
 def test_a_declined_card_brings_nothing(site, alice):
@@ -192,8 +181,6 @@ def test_a_page_is_settled_for_its_own_account_only(site, buyer, stranger):
 
 def sent_top_up(account, source=TopUp.Source.SAVED_CARD) -> TopUp:
     """As a process leaves it that died after its commit."""
-    from django.db import transaction
-
     with transaction.atomic():
         payer = accounts.lock(account.pk)
         return off_session.open_top_up(payer, source=source, amount_cents=5000, now=timezone.now())
@@ -285,30 +272,6 @@ def test_f27_whoever_tells_first_there_is_one_credit(site, buyer, order):
         site.drain()
     assert credit_of(buyer) == 5000 and top_up_postings() == 1
     assert LedgerEntry.objects.filter(code="psp_fees").count() == 1
-
-
-def together(act, count: int) -> None:
-    """Call it in so many threads at the same moment. Raises what one of them raised."""
-    from django.db import connection
-
-    barrier, failures = threading.Barrier(count), []
-
-    def run() -> None:
-        try:
-            barrier.wait(30)
-            act()
-        except Exception as error:  # noqa: BLE001 - told below
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def test_f28_duplicates_out_of_order_end_in_the_same_state(site, buyer):
