@@ -9,5 +9,5 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        """Listen to the facts of lower rooms."""
-        from billing import receivers  # noqa: F401
+        """Listen to the facts of lower rooms, and have the jobs of reconciliation."""
+        from billing import ledger_checks, receivers, seals, usage_checks  # noqa: F401

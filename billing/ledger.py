@@ -69,7 +69,6 @@ def post(
     assert transaction.get_connection().in_atomic_block, "a posting belongs to its cause's transaction"
     merged = _merged(kind, entries)
     effective_at = effective_at or timezone.now()
-    _refuse_sealed(effective_at)
     digest = _hash(kind, currency, merged)
     txn = _insert_txn(key, kind, currency, effective_at, digest, dict(meta or {}), corrects)
     if txn is None:
@@ -77,6 +76,7 @@ def post(
         if found.entries_hash != digest:
             raise PostingConflict(f"{key} was posted with other content")
         return found, False
+    _refuse_sealed(effective_at)  # after the insert, which waits for a seal that is being made
     _move_funds(merged)
     LedgerEntry.objects.bulk_create(
         LedgerEntry(txn=txn, code=entry.code, amount_nanos=entry.amount_nanos, seq=seq)

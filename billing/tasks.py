@@ -4,7 +4,17 @@ import datetime
 
 from celery import shared_task
 
-from billing import auto_reload, expiry, posting, stripe_events, top_ups, trials
+from billing import (
+    auto_reload,
+    expiry,
+    incidents,
+    posting,
+    reconciliation,
+    seals,
+    stripe_events,
+    top_ups,
+    trials,
+)
 
 
 @shared_task
@@ -16,7 +26,7 @@ def post_usage() -> None:
 @shared_task
 def expire_credit() -> None:
     """Every 5 minutes: leaves no credit whose time is over."""
-    while expiry.expire_due(datetime.datetime.now(datetime.UTC)):
+    while expiry.expire_due(_now()):
         pass
 
 
@@ -25,6 +35,24 @@ def grant_trials() -> None:
     """Every minute: leaves no verified trial account without its credit."""
     while trials.grant_missing():
         pass
+
+
+@shared_task
+def refund_incidents() -> None:
+    """Every minute: needs confirmed refunds of incidents, leaves them done."""
+    incidents.finish_confirmed()
+
+
+@shared_task
+def seal_days() -> None:
+    """Every hour: leaves each day sealed that is over for six hours."""
+    seals.seal_days(_now())
+
+
+@shared_task
+def reconcile() -> None:
+    """Every night: log what does not add up."""
+    reconciliation.run()
 
 
 @shared_task

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import environ
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -104,6 +105,9 @@ CELERY_BEAT_SCHEDULE = {
     "post-usage": {"task": "billing.tasks.post_usage", "schedule": 1.0, "options": {"expires": 2}},
     "expire-credit": {"task": "billing.tasks.expire_credit", "schedule": 300.0},
     "grant-trials": {"task": "billing.tasks.grant_trials", "schedule": 60.0, "options": {"expires": 60}},
+    "refund-incidents": {"task": "billing.tasks.refund_incidents", "schedule": 60.0, "options": {"expires": 60}},
+    "seal-days": {"task": "billing.tasks.seal_days", "schedule": 3600.0},
+    "reconcile": {"task": "billing.tasks.reconcile", "schedule": crontab(hour=7, minute=0)},
     "resume-builds": {"task": "runner.tasks.sweep_builds", "schedule": 15.0},
     "expire-files": {"task": "runner.tasks.sweep_files", "schedule": 300.0},
     "expire-webhooks": {"task": "runner.tasks.remove_old_webhooks", "schedule": 3600.0},

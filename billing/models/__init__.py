@@ -10,6 +10,7 @@ from billing.models.limits import LimitPeriod, LimitScope, SpendCounter, SpendLi
 from billing.models.payments import CardRefund, Dispute, PaymentMethod, StripeCall, StripeCursor, StripeEvent, TopUp
 from billing.models.prices import Meter, Price
 from billing.models.quotes import Quote
+from billing.models.refunds import RefundProposal
 from billing.models.usage import FaultAppeal, RunReceipt, UsagePosting, UsageRecord, UsageRollup
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "PublisherAgreement",
     "PublisherPayout",
     "Quote",
+    "RefundProposal",
     "RunReceipt",
     "SpendCounter",
     "SpendLimit",
