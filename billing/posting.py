@@ -9,14 +9,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
+import structlog
+from celery import current_app
 from django.db import connection, transaction
 from django.db.models import F
+from kombu.exceptions import OperationalError
 
-from billing import accounts, credit, ledger, receipts, rollups
+from billing import accounts, credit, holds, ledger, receipts, rollups
 from billing.credit import Taken
 from billing.ledger import Entry
 from billing.models import BillingAccount, LedgerTxn, UsagePosting, UsageRecord
+
+log = structlog.get_logger(__name__)
 
 BATCH_RECORDS = 500
 _ROUNDS = 20  # of one sweep: the next comes within a second
@@ -108,9 +114,29 @@ def _post_batch(payer: BillingAccount, limit: int) -> int:
     txn = _charge(payer, records, sides, taken) if amount else None
     posting = add_posting(payer, txn, amount, sides)
     UsageRecord.objects.filter(pk__in=[record.pk for record in records]).update(posting=posting)
+    holds.settle_many(_by_subject(records))
     rollups.merge(posting)
     receipts.write_many(payer, records)
+    if payer.reload_enabled:
+        transaction.on_commit(partial(_reload_if_low, payer.pk))
     return len(records)
+
+
+def _by_subject(records: Sequence[UsageRecord]) -> dict[str, int]:
+    amounts: Counter[str] = Counter()
+    for record in records:
+        amounts[record.subject] += record.amount_nanos
+    return dict(amounts)
+
+
+def _reload_if_low(account_id: int) -> None:
+    """Wake who buys credit. With the broker down the sweep does it later."""
+    payer = BillingAccount.objects.get(pk=account_id)
+    if payer.available_nanos <= payer.reload_threshold_nanos:
+        try:
+            current_app.send_task("billing.tasks.reload_credit", args=[account_id], retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("wakeup_lost", type="reload_credit", account_id=account_id, error=str(error))
 
 
 def _sides(payer: BillingAccount, amount: int) -> tuple[Sides, list[Taken]]:

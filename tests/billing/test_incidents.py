@@ -7,8 +7,10 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEntry
 from billing import incidents, posting, reconciliation
-from billing.incidents import Incident
+from billing.incidents import Incident, Preview
 from billing.models import BillingAccount, CreditBucket, RefundProposal, UsageRecord
+from billing.money import Nanos
+from billing.refunds import refund_usage
 from marketplace.lib.problems import Conflict, ValidationFailed
 from tests.billing.factories import NOON, fund, use
 from tests.plugins.people import _person
@@ -36,7 +38,7 @@ def refunded():
 
 
 def test_the_sum_is_shown_before(spoiled):
-    assert incidents.preview(SPOILED) == incidents.Preview(accounts=2, runs=3, amount_nanos=4 * SECOND)
+    assert incidents.preview(SPOILED) == Preview(accounts=2, runs=3, amount_nanos=Nanos(4 * SECOND))
     assert incidents.preview(Incident(SPOILED.since, SPOILED.until, version_id="another")).runs == 0
     assert incidents.preview(Incident(SPOILED.since, SPOILED.until, hardware="cpu-small")).runs == 4
     chosen = (f"prediction/{spoiled[0]}",)
@@ -54,7 +56,8 @@ def test_a_small_one_is_confirmed_at_once_and_carried_out_once(spoiled, olga):
         "propose_refund",
         "confirm_refund",
     ]
-    assert UsageRecord.objects.exclude(corrects=None).first().reason == "node-7 gave noise"
+    reasons = UsageRecord.objects.exclude(corrects=None).values_list("reason", flat=True)
+    assert set(reasons) == {"node-7 gave noise"}
 
 
 def test_f40_one_that_died_in_the_middle_is_finished_and_each_run_refunded_once(alice, olga, monkeypatch):
@@ -67,9 +70,8 @@ def test_f40_one_that_died_in_the_middle_is_finished_and_each_run_refunded_once(
 
     def dying(record, **options):
         next(left)
-        return refund(record, **options)
+        return refund_usage(record, **options)
 
-    refund = incidents.refund_usage
     monkeypatch.setattr(incidents, "refund_usage", dying)
     with pytest.raises(StopIteration):
         incidents.finish_confirmed()

@@ -3,16 +3,19 @@
 import datetime
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Sum
 
-from billing import accounts, credit, ledger, posting
+from billing import accounts, credit, holds, ledger, posting, spending
+from billing.holds import HoldRequest
 from billing.models import (
     BillingAccount,
     BucketConsumption,
     CreditBucket,
+    Hold,
     LedgerTxn,
     Meter,
     RunReceipt,
@@ -22,9 +25,10 @@ from billing.models import (
 )
 from tests.accounts.factories import AccountFactory
 from tests.billing.factories import NOON, buy, fund, use
+from tests.plugins.api_client import empty_tables
 
 SECOND = 25_000  # nanos of a second on cpu-small
-DOLLAR = 1_000_000_000
+HOUR = datetime.timedelta(hours=1)
 
 
 def wallet(account):
@@ -226,3 +230,72 @@ def test_f49_many_tiny_runs_sum_to_count_times_the_rounded_line(alice):
     posting.post_usage()
     assert UsagePosting.objects.get().amount_nanos == 300 * 2
     assert UsageRollup.objects.get().amount_nanos == -ledger.balance("revenue") == 600
+
+
+def test_a_posting_settles_the_holds_of_its_runs(alice):
+    fund(alice, 10 * SECOND)
+    run = use(alice)
+    spending.forget()
+    with transaction.atomic():
+        assert holds.place_many([HoldRequest(f"prediction/{run}", alice.pk, 3 * SECOND)]) == {}
+    posting.post_usage()
+    payer = BillingAccount.objects.get()
+    assert (payer.held_nanos, payer.available_nanos) == (0, 9 * SECOND)
+    assert Hold.objects.get().state == Hold.State.SETTLED
+
+
+@pytest.mark.parametrize(("threshold", "woken"), [(9 * SECOND, True), (8 * SECOND, False)])
+def test_credit_that_ran_low_wakes_who_buys_more(alice, threshold, woken, monkeypatch):
+    fund(alice, 10 * SECOND)
+    BillingAccount.objects.update(reload_enabled=True, reload_threshold_nanos=threshold)
+    sent: list[object] = []
+    monkeypatch.setattr("billing.posting.current_app.send_task", lambda *args, **options: sent.append((args, options)))
+    use(alice)
+    posting.post_usage()
+    assert sent == ([(("billing.tasks.reload_credit",), {"args": [alice.pk], "retry": False})] if woken else [])
+
+
+def test_f43_a_connection_that_is_cut_before_the_commit_leaves_nothing_and_after_it_everything(alice, monkeypatch):
+    fund(alice, 10 * SECOND)
+    database: Any = connection
+    for is_committed in (False, True):
+        use(alice)
+
+        def cut(commit=database._commit, is_committed=is_committed):
+            if is_committed:
+                commit()
+            connection.close()
+            raise OperationalError("server closed the connection unexpectedly")
+
+        with monkeypatch.context() as patch, pytest.raises(OperationalError):
+            patch.setattr(connection, "_commit", cut)
+            posting.post_usage()
+        assert UsageRecord.objects.filter(posting=None).count() == (0 if is_committed else 1)
+        posting.post_usage()
+    assert -ledger.balance("revenue") == 2 * SECOND
+    assert CreditBucket.objects.get().remaining_nanos == 8 * SECOND
+
+
+def test_f48_inv_25_a_month_told_again_into_an_empty_database_gives_the_same(alice):
+    told = [
+        {"predict_us": 777_777 * number, "prediction_id": f"run{number:02}", "occurred_at": NOON + number * HOUR}
+        for number in range(20)
+    ]
+
+    def money(events, limit):
+        fund(alice, 100 * SECOND)
+        for event in events:
+            use(alice, **event)
+        posting.post_usage(limit=limit)
+        columns = [
+            c.attname for c in UsageRecord._meta.concrete_fields if c.name not in {"id", "posting", "created_at"}
+        ]
+        records = list(UsageRecord.objects.order_by("key").values(*columns))
+        days = list(UsageRollup.objects.order_by("day").values("day", "runs", "quantity", "amount_nanos"))
+        return records, days, ledger.balance("revenue"), promo(alice), CreditBucket.objects.get().remaining_nanos
+
+    first = money(told, limit=500)
+    empty_tables()
+    alice.user.save(force_insert=True)
+    alice.save(force_insert=True)
+    assert money(sorted(told[::-1] + told[::2], key=str), limit=3) == first

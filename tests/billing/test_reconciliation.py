@@ -121,7 +121,7 @@ def test_days_are_sealed_in_a_chain_once_they_are_over_for_six_hours(db):
     assert seals.seal_days(midnight + datetime.timedelta(hours=6)) == 1
     assert seals.seal_days(midnight + datetime.timedelta(hours=7)) == 0
     rows = list(DaySeal.objects.order_by("day"))
-    assert [(row.txn_count, row.entry_count, row.debit_nanos) for row in rows] == [(1, 2, 5), (1, 2, 5), (0, 0, 0)]
+    assert [(row.txn_count, row.entry_count, int(row.debit_nanos)) for row in rows] == [(1, 2, 5), (1, 2, 5), (0, 0, 0)]
     assert [row.previous for row in rows] == ["", rows[0].digest, rows[1].digest]
     with pytest.raises(ledger.PostingRefused, match="sealed"):
         post_fee("late", midnight - 2 * DAY)
