@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
-from billing import accounts, credit, ledger, notices, posting, receipts, rollups
+from billing import accounts, credit, holds, ledger, notices, posting, receipts, rollups
 from billing.ledger import Entry
 from billing.models import BillingAccount, CreditBucket, UsageRecord
 from billing.money import Nanos, as_decimal_string, in_words
@@ -82,6 +82,7 @@ def _correct(payer: BillingAccount, record: UsageRecord, left: int, amount: int,
     correction.save(force_insert=True)
     rollups.merge(correction.posting)
     receipts.write_many(payer, [correction])
+    holds.settle_many({correction.subject: correction.amount_nanos})
     return correction
 
 

@@ -6,32 +6,16 @@ Source: replicate-api.md 1.8, 1.9; billing.md 8.
 import time
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db.models import F, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce, Greatest
 
 from billing.models import BillingAccount, Hold, SpendLimit, UsageRecord
 from billing.money import Nanos
-from marketplace.lib.problems import Problem
 
 LOW_CREDIT_NANOS = 5_000_000_000  # below it, predictions may be created only slowly
 _CACHE_SECONDS = 5.0
 _CACHE_LIMIT = 10_000
 _cache: dict[int, tuple[float, "Standing"]] = {}
-
-
-class InsufficientCredit(Problem):
-    """The account has used up what was granted to it.  Source: replicate-api.md 1.8."""
-
-    status = 402
-    title = "Insufficient credit"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "You have insufficient credit to run this model. "
-            f"Go to {settings.PUBLIC_URL}/account/billing#billing to purchase credit. "
-            "Once you purchase credit, please wait a few minutes before trying again."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +67,6 @@ def current_standing(account_id: int) -> Standing:
         _cache.clear()
     _cache[account_id] = (time.monotonic() + _CACHE_SECONDS, found)
     return found
-
-
-def ensure_may_spend(account_id: int) -> None:
-    """Raises InsufficientCredit. What was used within the last seconds may not count yet."""
-    if not current_standing(account_id).may_spend:
-        raise InsufficientCredit
 
 
 def forget(account_id: int | None = None) -> None:

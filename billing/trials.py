@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import Account
-from billing import credit
+from billing import credit, limits
 from billing.models import BillingAccount, CreditBucket
 
 _NANOS_PER_CENT = 10_000_000
@@ -20,7 +20,8 @@ _BATCH = 500
 
 def open_trial(account_id: int) -> None:
     """Make a new account a trial account, in the transaction that makes it. It never goes below zero on purpose."""
-    BillingAccount.objects.create(account_id=account_id, mode=BillingAccount.Mode.TRIAL)
+    payer = BillingAccount.objects.create(account_id=account_id, mode=BillingAccount.Mode.TRIAL)
+    limits.set_defaults(payer)
     if not _verifies_addresses():
         grant_trial_credit(Account.objects.get(pk=account_id))
 

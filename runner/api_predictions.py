@@ -26,7 +26,7 @@ from accounts.idempotency import Key
 from marketplace.lib import dbthreads, wakeups
 from marketplace.lib.api_errors import parse_object
 from marketplace.lib.endpoints import json_answer
-from marketplace.lib.problems import NotFound
+from marketplace.lib.problems import NotFound, Problem
 from models_catalog.lookup import VersionFacts
 from runner import (
     binding_quotes,
@@ -52,7 +52,9 @@ log = structlog.get_logger(__name__)
 
 Resolved = tuple[VersionFacts, bool, DeploymentTarget | None]
 _CANCEL_SECONDS = 1.5  # how long the runner has to end it with all its progress
-_writers: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[Prediction, Prediction]] = WeakKeyDictionary()
+_writers: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[Prediction, Prediction | Problem]] = (
+    WeakKeyDictionary()
+)
 
 
 async def create_prediction(request: HttpRequest) -> HttpResponse:
@@ -147,10 +149,11 @@ async def answer_creation(
     if body.is_dry_run:
         return json_answer(await dbthreads.run(quotes.quote, prediction))
     try:
-        if hold is None:
-            await _insert(prediction, key, body.quote)
-            return _answer(created_document(prediction), prediction, 201)
-        document = await _insert_and_wait(prediction, arrived + hold.seconds, key, body.quote)
+        with creation_requests.answered_with(hold):
+            if hold is None:
+                await _insert(prediction, key, body.quote)
+                return _answer(created_document(prediction), prediction, 201)
+            document = await _insert_and_wait(prediction, arrived + hold.seconds, key, body.quote)
     except AlreadyMade as quicker:
         return await _answer_again(request, quicker.prediction, arrived)
     if document is None:
@@ -187,7 +190,7 @@ def _answer(document: dict[str, Any], prediction: Prediction, status: int, hold:
 async def _insert(prediction: Prediction, key: Key | None, quote: str) -> None:
     """Write the row together with what others write at this moment, then wake the runners.
 
-    With a key or a quote they have a transaction of their own. Raises AlreadyMade, Conflict.
+    With a key or a quote they have a transaction of their own. Raises AlreadyMade, Conflict, MayNotSpend.
     """
     loop = asyncio.get_running_loop()
     writer = _writers.get(loop)
@@ -198,7 +201,9 @@ async def _insert(prediction: Prediction, key: Key | None, quote: str) -> None:
     elif quote:
         await dbthreads.run(binding_quotes.insert_once, quote, prediction)
     else:
-        await writer.add(prediction)
+        written = await writer.add(prediction)
+        if isinstance(written, Problem):
+            raise written
     await wakeups.send(wakeups.RUNNERS, {"type": "work"})
 
 

@@ -80,7 +80,8 @@ def create(caller: Caller, facts: VersionFacts, new: NewBatch, *, by_name: bool,
     """Accept all inputs and wake the runners, or accept none.
 
     by_name: an official model was called by its name. Raises InputInvalid with the violations of every input, fields
-    `inputs.<index>.…`; Throttled where too much of the account waits already; else as `predictions.prepare`.
+    `inputs.<index>.…`; Throttled where too much of the account waits already; MayNotSpend where not all of it
+    can be paid; else as `predictions.prepare`.
     """
     rows = _prepare_all(caller, facts, new, by_name=by_name, now=now)
     _ensure_room(caller, len(rows))
@@ -98,7 +99,7 @@ def create(caller: Caller, facts: VersionFacts, new: NewBatch, *, by_name: bool,
         batch.save(force_insert=True)
         told = {"model": batch.model_name, "version": batch.version_label, "total": batch.total}
         event_log.record_many([NewEvent(batch.account_id, "batch.created", f"batch/{batch.pk}", told)])
-        lifecycle.insert_many(rows)
+        lifecycle.insert_all(rows)
         wakeups.send_after_commit(wakeups.RUNNERS, {"type": "work"})
     return batch
 

@@ -139,7 +139,7 @@ def insert_once(quote_id: str, run: Prediction) -> None:
     """Write a run that `bind` made ready, and that its quote was used for it, or neither. Raises Conflict."""
     with transaction.atomic():
         claim(quote_id, run)
-        lifecycle.insert_many([run])
+        lifecycle.insert_all([run])
 
 
 def claim(quote_id: str, run: Prediction) -> None:

@@ -18,12 +18,13 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from billing import metering
+from billing import holds, metering
 from billing.metering import PredictionUsage
 from billing.prices import price_by_id
 from marketplace.lib.ids import new_id
+from marketplace.lib.problems import Problem
 from models_catalog.models import Version
-from runner import batch_ends, event_log, webhooks
+from runner import batch_ends, costs, event_log, webhooks
 from runner.models import Prediction
 from runner.states import TERMINAL, FaultClass, Status
 from runner.storable import clean_json, clean_text
@@ -60,12 +61,28 @@ class Outcome:
     cause: str | None = None  # for the event log, in our words, where status and fault class don't say it
 
 
-def insert_many(predictions: Sequence[Prediction]) -> list[Prediction]:
-    """Write new predictions, in order. Their webhook rows come with later moves."""
+def insert_many(predictions: Sequence[Prediction]) -> list[Prediction | Problem]:
+    """Write new predictions, in order, with what is held for them. Their webhook rows come with later moves.
+
+    In the place of each whose account may not spend stands its 402, and nothing of it is written.
+    """
     with transaction.atomic():
-        Prediction.objects.bulk_create(predictions)
-        event_log.record_many([event_log.created(prediction) for prediction in predictions])
-    return list(predictions)
+        refused = holds.place_many(costs.hold_requests(predictions))
+        accepted = [prediction for prediction in predictions if costs.subject_of(prediction) not in refused]
+        Prediction.objects.bulk_create(accepted)
+        event_log.record_many([event_log.created(prediction) for prediction in accepted])
+    return [refused.get(costs.subject_of(prediction), prediction) for prediction in predictions]
+
+
+def insert_all(predictions: Sequence[Prediction]) -> list[Prediction]:
+    """Write all of them or none. Raises the first one's 402 where not all may be paid."""
+    with transaction.atomic():
+        written: list[Prediction] = []
+        for result in insert_many(predictions):
+            if isinstance(result, Problem):
+                raise result
+            written.append(result)
+    return written
 
 
 def new_claim(prediction_id: str, instance_id: str) -> Claim:

@@ -10,7 +10,6 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from accounts.access import Caller
-from billing import spending
 from billing.prices import current_price
 from marketplace.lib import wakeups
 from marketplace.lib.ids import new_id, new_stream_token
@@ -46,11 +45,9 @@ class NewPrediction:
 def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: datetime.datetime) -> Prediction:
     """A row that may be inserted: input valid, secrets sealed, price pinned.
 
-    Raises InputInvalid with every violation; InsufficientCredit; PriceMissing.
+    Raises InputInvalid with every violation; PriceMissing. Whether it can be paid is seen when it is written.
     """
     shown, sealed_secrets = checked_input(caller, facts, new.input)
-    if not new.is_dry_run:
-        spending.ensure_may_spend(caller.account_id)
     is_streamed = schemas.is_iterator(facts.schema)
     return Prediction(
         id=new_id(),
@@ -97,8 +94,8 @@ def checked_input(
 
 
 def create(caller: Caller, facts: VersionFacts, new: NewPrediction) -> Prediction:
-    """Accept one prediction and wake the runners. Raises as `prepare`."""
-    prediction = lifecycle.insert_many([prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))])[0]
+    """Accept one prediction and wake the runners. Raises as `prepare`, and MayNotSpend."""
+    prediction = lifecycle.insert_all([prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))])[0]
     wakeups.send_after_commit(wakeups.RUNNERS, {"type": "work"})
     return prediction
 
@@ -139,12 +136,21 @@ def request_cancel(runs: QuerySet[Prediction], run_id: str) -> Prediction:
     return run
 
 
-def end_canceled(prediction_id: str) -> Prediction | None:
+def end_canceled(prediction_id: str, *, error: str | None = None, cause: str | None = None) -> Prediction | None:
     """End it as canceled now, with the progress its row has; None if it had ended. The runner stops the model.
 
-    Charged until now if it was running.  Source: replicate-api.md 2.4; billing.md 4.3.
+    Charged until now if it was running. error, cause: why, where it was not somebody's wish, for its owner and for the
+    event log.  Source: replicate-api.md 2.4; billing.md 4.3.
     """
-    outcome = Outcome(prediction_id, None, Status.CANCELED, fault_class=FaultClass.USER_CANCEL, keep_output=True)
+    outcome = Outcome(
+        prediction_id,
+        None,
+        Status.CANCELED,
+        error=error,
+        fault_class=FaultClass.USER_CANCEL,
+        keep_output=True,
+        cause=cause,
+    )
     ended = lifecycle.end_many([outcome])[0]
     wakeups.send_after_commit(wakeups.RUNNERS, {"type": "cancel", "id": prediction_id})
     return ended

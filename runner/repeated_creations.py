@@ -39,7 +39,7 @@ def insert_once(key: Key, prediction: Prediction, quote_id: str = "") -> None:
             raise AlreadyMade(_made_by(record))
         if quote_id:
             binding_quotes.claim(quote_id, prediction)
-        lifecycle.insert_many([prediction])
+        lifecycle.insert_all([prediction])
 
 
 def _made_by(record: IdempotencyRecord) -> Prediction:

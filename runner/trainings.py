@@ -16,7 +16,6 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from accounts.access import Caller
-from billing import spending
 from billing.prices import current_price
 from marketplace.lib import wakeups
 from marketplace.lib.ids import new_id
@@ -83,11 +82,10 @@ def create(
 ) -> Prediction:
     """Accept a training and wake the runners.
 
-    Raises InputInvalid with every violation; InsufficientCredit; PriceMissing.
+    Raises InputInvalid with every violation; MayNotSpend; PriceMissing.
     """
     facts = trainer.facts
     shown, sealed_secrets = predictions.checked_input(caller, facts, asked.input, "TrainingInput")
-    spending.ensure_may_spend(caller.account_id)
     training = Prediction(
         id=new_id(),
         kind=Prediction.Kind.TRAINING,
@@ -110,7 +108,7 @@ def create(
         is_webhook_legacy=asked.is_webhook_legacy,
         traceparent=traceparent,
     )
-    lifecycle.insert_many([training])
+    lifecycle.insert_all([training])
     wakeups.send_after_commit(wakeups.RUNNERS, {"type": "work"})
     return training
 

@@ -42,6 +42,51 @@ BILLING_SCHEMAS: dict[str, Any] = {
         },
         description="Extension: only in answers to reading, of what has ended: what it cost and why.",
     ),
+    "SpendProblem": record(
+        {
+            "title": TEXT,
+            "detail": {**TEXT, "description": "What is wrong, in words"},
+            "status": {"type": "integer"},
+            "code": {
+                "type": "string",
+                "enum": [
+                    "insufficient_credit",
+                    "trial_exhausted",
+                    "payment_failed",
+                    "spend_limit_reached",
+                    "velocity_limit_reached",
+                    "account_suspended",
+                ],
+            },
+            "required": {**MONEY, "description": "What is held for such a run"},
+            "available": {**MONEY, "description": "What the account, or the limit that refused, has left"},
+            "currency": TEXT,
+            "limit": {
+                "nullable": True,
+                **record(
+                    {
+                        "scope": {"type": "string", "enum": ["account", "token", "member", "deployment"]},
+                        "key": {**TEXT, "description": "Which token, member or deployment; empty for the account"},
+                        "period": {"type": "string", "enum": ["month", "day", "hour"]},
+                        "value": MONEY,
+                        "used": {**MONEY, "description": "Spent in the period, and held for what runs"},
+                    }
+                ),
+                "description": "The limit that refused; buying credit does not change it. Null where credit is missing",
+            },
+            "resets_at": {"nullable": True, **TIME, "description": "When the limit's next period starts"},
+            "resolution": record(
+                {
+                    "action": {
+                        "type": "string",
+                        "enum": ["add_credit", "raise_limit", "update_payment_method", "contact_support"],
+                    },
+                    "url": {**TEXT, "description": "The page where that is done"},
+                }
+            ),
+        },
+        description="A run that was not accepted because of money. Nothing was made, held or charged.",
+    ),
     "SignedReceipt": record(_RECEIPT),
     "RunReceipt": record(
         {

@@ -19,7 +19,7 @@ from runner.states import Status
 _PROBLEMS = {
     "400": "The request is malformed",
     "401": "No token, or none that is known",
-    "402": "The account has no credit left",
+    "402": "The account may not spend this: its credit is used up or held, or a limit is reached",
     "403": "Visible, but not yours to change",
     "404": "Absent, or not visible to you",
     "409": "The state of the resource forbids it",
@@ -228,7 +228,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
         known = () if status == "401" else shared
         answers[status] = {
             "description": _PROBLEMS[status],
-            "content": {"application/problem+json": {"schema": ref("Problem")}},
+            "content": {"application/problem+json": {"schema": ref("SpendProblem" if status == "402" else "Problem")}},
             **_headers(*known, *(["Retry-After"] if status == "429" else [])),
         }
     return answers

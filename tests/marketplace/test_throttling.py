@@ -134,11 +134,13 @@ def test_no_credit_is_402_after_the_input_was_checked(api, alice, body, settings
     invalid = post_soon(api, {**body, "input": {}})
     answer = post_soon(api, body)
     assert (invalid.status_code, answer.status_code) == (422, 402)
-    assert answer.json() == {
+    told = answer.json()
+    assert {name: told[name] for name in ("title", "detail", "status", "code")} == {
         "title": "Insufficient credit",
         "detail": "You have insufficient credit to run this model. Go to http://localhost:8000/account/billing#billing "
         "to purchase credit. Once you purchase credit, please wait a few minutes before trying again.",
         "status": 402,
+        "code": "insufficient_credit",
     }
     assert not Prediction.objects.exists()
 

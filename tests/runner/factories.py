@@ -24,7 +24,7 @@ def make_prediction(version: Version, **asked: Any) -> Prediction:
     facts = lookup.find_facts(caller, version.pk)
     assert facts is not None
     new = NewPrediction(input=asked.pop("input", {"text": "hi"}), **asked)
-    return lifecycle.insert_many([predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))])[0]
+    return lifecycle.insert_all([predictions.prepare(caller, facts, new, now=datetime.datetime.now(datetime.UTC))])[0]
 
 
 def make_training(version: Version, destination: Model, **asked: Any) -> Prediction:
