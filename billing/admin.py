@@ -10,7 +10,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import Account
-from billing import console, credit, prices
+from billing import console, credit, price_lists
 from billing.models import CreditBucket, Meter, Price, UsageRecord
 from billing.money import NANOS_PER_UNIT, in_words
 from marketplace.lib.console import ReadOnlyAdmin, ReasonField
@@ -48,7 +48,7 @@ class NewPriceForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
             self.add_error("sku", "There is no hardware of this SKU.")
         if sku and start:
             try:
-                prices.ensure_may_start(sku, start)
+                price_lists.ensure_may_start(sku, start)
             except Conflict as problem:
                 self.add_error("effective_from", problem.detail)
         return data
@@ -79,13 +79,13 @@ class PriceAdmin(ReadOnlyAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """From the next full hour on."""
         start = datetime.datetime.now(datetime.UTC).replace(minute=0, second=0, microsecond=0)
-        return {"effective_from": start + datetime.timedelta(hours=1), **super().get_changeform_initial_data(request)}
+        return {"effective_from": start + datetime.timedelta(hours=2), **super().get_changeform_initial_data(request)}
 
     def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
         """Through the verb, which writes the audit entry too."""
         data: dict[str, Any] = form.cleaned_data
         actor: Any = request.user
-        saved = prices.add_price(
+        saved = price_lists.set_hardware_price(
             actor,
             sku=data["sku"],
             rate_nanos=data["rate_nanos"],

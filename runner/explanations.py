@@ -17,6 +17,7 @@ _FAILURES = {
     FaultClass.MODEL_ERROR: "Failed: by an error of the model's own.",
     FaultClass.TIMEOUT: "Failed: it ran longer than this site allows.",
 }
+_OURS = (FaultClass.PLATFORM, FaultClass.HOST, FaultClass.POLICY)
 _CANCELS = {
     FaultClass.USER_CANCEL: "Canceled, as was asked.",
     FaultClass.TIMEOUT: "Canceled: its deadline passed while it ran.",
@@ -196,7 +197,7 @@ def _start(data: dict[str, Any]) -> str:
 def _end(word: str, by_fault: dict[FaultClass, str], cause: str | None, facts: Facts) -> str:
     if known := by_fault.get(FaultClass(facts.fault_class)):
         return known
-    if facts.fault_class == FaultClass.PLATFORM:
+    if facts.fault_class in _OURS:
         return f"{word}, by no fault of yours or the model's{f': {cause}' if cause else ''}."
     return f"{word}{f': {cause}' if cause else ''}."
 
@@ -208,7 +209,7 @@ def _cost(facts: Facts) -> str | None:
         return None
     if facts.started_at is None:
         return "Free: it never started."
-    if facts.fault_class == FaultClass.PLATFORM:
+    if facts.fault_class in _OURS:
         return "Free: what the platform spoils is not charged."
     if charge.amount_nanos == 0:
         return f"Free: {facts.hardware} costs nothing." if charge.rate_nanos == 0 else "Free: it took no time."

@@ -9,13 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from billing import instance_time
+from billing.classes import class_of_instance
+from billing.instance_time import Beat, End, NewInstance
+from billing.outcomes import SETUP_FAILURES_CHARGED
 from models_catalog.models import Version
 from runner import rollouts
 from runner.models import Deployment, Instance, Prediction
-from runner.pools import Pool
+from runner.pools import PRIVATE, Pool
 from runner.states import INSTANCE_ENDED, InstanceState, Status
+
+_CRASH_LOOP = (
+    f"it failed {SETUP_FAILURES_CHARGED} times in a row (crash_loop): it is tried again in an hour, "
+    "or publish a version that can be set up"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,41 +40,70 @@ class SetupFailed(Exception):
 
 
 def create(host_id: int, pool: Pool, *, most: int | None = None) -> Instance | None:
-    """The row of an instance about to start. One that trains takes one training at a time.
+    """The row of an instance about to start, with its meter if somebody pays for its time.
 
-    most: how many a deployment's pool may have on all hosts; None is returned once it has them, or is gone.
+    One that trains takes one training at a time. most: how many a deployment's pool may have on all hosts; None is
+    returned once it has them, or is gone. Raises SetupFailed for a version that failed too often.
     """
-    version = Version.objects.get(pk=pool.version_id)
+    version = Version.objects.select_related("model__account").get(pk=pool.version_id)
     with transaction.atomic():
-        if pool.deployment_id is not None and not _lock_deployment(pool.deployment_id):
+        deployment = _lock_deployment(pool.deployment_id)
+        if pool.deployment_id is not None and deployment is None:
             return None
         if most is not None and rollouts.count_live(pool) >= most:
             return None
-        return _insert(host_id, pool, version)
+        _refuse_crash_loop(pool, deployment)
+        instance = _insert(host_id, pool, version, deployment)
+        if pool.is_dedicated:
+            instance_time.start(_to_be_paid(instance, version, deployment))
+        return instance
 
 
 def let_go(instance_id: str, pool: Pool, *, least: int) -> bool:
     """May this instance of a deployment stop, so that no fewer than so many remain on all hosts? If so it drains."""
     with transaction.atomic():
-        if pool.deployment_id is None or not _lock_deployment(pool.deployment_id):
+        if _lock_deployment(pool.deployment_id) is None:
             return True
         if rollouts.count_live(pool) <= least:
             return False
         return bool(Instance.objects.filter(pk=instance_id).update(state=InstanceState.DRAINING))
 
 
-def _lock_deployment(deployment_id: int) -> bool:
-    """Hosts decide one after another how many instances it has. False if it was deleted."""
-    return Deployment.objects.select_for_update(no_key=True).filter(pk=deployment_id).first() is not None
+def _lock_deployment(deployment_id: int | None) -> Deployment | None:
+    """Hosts decide one after another how many instances it has. None if it was deleted, or there is none."""
+    rows = Deployment.objects.select_for_update(of=("self",), no_key=True).select_related("account")
+    return None if deployment_id is None else rows.filter(pk=deployment_id).first()
 
 
-def _insert(host_id: int, pool: Pool, version: Version) -> Instance:
+def _refuse_crash_loop(pool: Pool, deployment: Deployment | None) -> None:
+    name = deployment.full_name if deployment else ""
+    if pool.is_dedicated and instance_time.is_crash_looping(pool.version_id, pool.hardware, name, now=timezone.now()):
+        raise SetupFailed(_CRASH_LOOP, "")
+
+
+def _to_be_paid(instance: Instance, version: Version, deployment: Deployment | None) -> NewInstance:
+    """By the deployment's owner, or by that of the version that nobody else may run."""
+    return NewInstance(
+        instance_id=instance.pk,
+        account_id=deployment.account_id if deployment else version.model.account_id,
+        model_name=version.model.full_name,
+        version_id=version.pk,
+        hardware=instance.hardware_id,
+        deployment_name=instance.deployment_name,
+    )
+
+
+def _insert(host_id: int, pool: Pool, version: Version, deployment: Deployment | None) -> Instance:
     return Instance.objects.create(
         host_id=host_id,
         version=version,
         hardware_id=pool.hardware,
         deployment_id=pool.deployment_id,
+        deployment_name=deployment.full_name if deployment else "",
         is_training=pool.is_training,
+        billing_class=class_of_instance(
+            is_training=pool.is_training, is_private=pool.is_private, has_deployment=deployment is not None
+        ),
         slots=1 if pool.is_training else version.max_concurrency,
     )
 
@@ -77,27 +116,35 @@ def save_handle(instance_id: str, handle: dict[str, Any]) -> None:
 def mark_ready(instance_id: str, *, setup_logs: str) -> None:
     """It takes predictions from now on."""
     now = timezone.now()
-    Instance.objects.filter(pk=instance_id).update(
-        state=InstanceState.READY, ready_at=now, last_used_at=now, setup_logs=setup_logs.replace("\x00", "\ufffd")
-    )
+    with transaction.atomic():
+        Instance.objects.filter(pk=instance_id).update(
+            state=InstanceState.READY, ready_at=now, last_used_at=now, setup_logs=setup_logs.replace("\x00", "\ufffd")
+        )
+        instance_time.ready(instance_id)
 
 
-def mark_ended(instance_id: str, *, error: str = "", setup_logs: str | None = None) -> None:
-    """It is gone: `stopped`, or `failed` when there is an error to tell."""
+def mark_ended(
+    instance_id: str, end: End, *, beat: Beat | None = None, error: str = "", setup_logs: str | None = None
+) -> None:
+    """It is gone: `stopped`, or `failed` when there is an error to tell.
+
+    beat: its last sign of life, where one is left. Told again, nothing changes.
+    """
     state = InstanceState.FAILED if error else InstanceState.STOPPED
     changes: dict[str, Any] = {"state": state, "error": error.replace("\x00", "\ufffd"), "stopped_at": timezone.now()}
     if setup_logs is not None:
         changes["setup_logs"] = setup_logs.replace("\x00", "\ufffd")
-    Instance.objects.filter(pk=instance_id).exclude(state__in=INSTANCE_ENDED).update(**changes)
+    with transaction.atomic():
+        Instance.objects.filter(pk=instance_id).exclude(state__in=INSTANCE_ENDED).update(**changes)
+        instance_time.stop(instance_id, end, beat)
 
 
 def end_unknown(host_id: int, known: Sequence[str]) -> None:
     """End rows of a host that its runner does not know: their creation was stored, but the answer got lost."""
     young = timezone.now() - datetime.timedelta(seconds=30)
     rows = Instance.objects.filter(host_id=host_id, created_at__lt=young).exclude(state__in=INSTANCE_ENDED)
-    rows.exclude(pk__in=known).update(
-        state=InstanceState.FAILED, error="the runner lost it while it started", stopped_at=timezone.now()
-    )
+    for instance_id in rows.exclude(pk__in=known).values_list("pk", flat=True):
+        mark_ended(instance_id, End.LOST, error="the runner lost it while it started")
 
 
 def note_states(states: dict[str, str], used: Sequence[str]) -> None:
@@ -109,6 +156,17 @@ def note_states(states: dict[str, str], used: Sequence[str]) -> None:
         Instance.objects.filter(pk__in=ids).exclude(state__in=[state, *INSTANCE_ENDED]).update(state=state)
     if used:
         Instance.objects.filter(pk__in=used).update(last_used_at=timezone.now())
+
+
+def of_pool(pool: Pool) -> QuerySet[Instance]:
+    """All that a pool has or had."""
+    rows = Instance.objects.filter(
+        version_id=pool.version_id,
+        hardware_id=pool.hardware,
+        deployment=pool.deployment_id,
+        is_training=pool.is_training,
+    )
+    return rows.filter(PRIVATE if pool.is_private else ~PRIVATE)
 
 
 def live_on(host_id: int) -> list[Instance]:

@@ -13,14 +13,14 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat
-from django.utils import timezone
 
 from billing import holds, metering
 from billing.metering import PredictionUsage
-from billing.prices import price_by_id
+from billing.prices import price_by_id, prices_by_id
 from marketplace.lib.ids import new_id
 from marketplace.lib.problems import Problem
 from models_catalog.models import Version
@@ -32,6 +32,7 @@ from runner.storable import clean_json, clean_text
 MAX_TRIES = 3  # the first and two more after platform faults
 _REQUEUED = "[modelyard] The instance was lost; trying again.\n"
 _HOST_LOST = "its host went away"
+_MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Outcome:
     fault_class: str = FaultClass.NONE
     keep_output: bool = False  # True: the row's output stays, `output` is not looked at
     only_from: str | None = None  # the move holds only from this status: `aborted` never ends what runs
+    doubt: str = ""  # why `predict_us` is not believed: then nothing is charged until somebody has looked
     cause: str | None = None  # for the event log, in our words, where status and fault class don't say it
 
 
@@ -98,13 +100,13 @@ def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
     """
     if not claims:
         return []
-    now = timezone.now()
     with transaction.atomic():
         claimed = Prediction.objects.raw(
             """
             WITH moved AS (
             UPDATE runner_prediction AS p
-               SET status = 'processing', started_at = %s, claim = v.token, instance_id = v.instance, tries = tries + 1
+               SET status = 'processing', started_at = clock_timestamp(), claim = v.token, instance_id = v.instance,
+                   tries = tries + 1
               FROM unnest(%s::text[], %s::text[], %s::text[]) AS v(id, token, instance),
                    set_config('synchronous_commit', 'off', true)
              WHERE p.id = v.id AND p.id IN (
@@ -121,7 +123,6 @@ def claim_many(claims: Sequence[Claim]) -> list[Prediction | None]:
             ) SELECT * FROM moved
             """,
             [
-                now,
                 [c.prediction_id for c in claims],
                 [c.token for c in claims],
                 [c.instance_id for c in claims],
@@ -175,14 +176,14 @@ def end_many(outcomes: Sequence[Outcome]) -> list[Prediction | None]:
     for outcome in outcomes:
         first_of.setdefault(outcome.prediction_id, outcome)
     with transaction.atomic():
-        rows = {p.pk: p for p in _write_ends(list(first_of.values()), timezone.now())}
+        rows = {p.pk: p for p in _write_ends(list(first_of.values()))}
         metering.record_many([_usage(row, first_of[pk]) for pk, row in rows.items()])
         webhooks.enqueue_many([(row, "completed") for row in rows.values()])
         batch_ends.close_batches_of(rows.values())
     return [rows.get(o.prediction_id) if first_of[o.prediction_id] is o else None for o in outcomes]
 
 
-def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> list[Prediction]:
+def _write_ends(outcomes: Sequence[Outcome]) -> list[Prediction]:
     rows = [
         {
             **asdict(outcome),
@@ -197,16 +198,17 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> list[Pre
         """
         WITH moved AS (
         UPDATE runner_prediction AS p
-           SET status = v.status, completed_at = %s, error = v.error, fault_class = v.fault_class,
+           SET status = v.status, completed_at = clock.now, error = v.error, fault_class = v.fault_class,
                output = CASE WHEN v.keep_output THEN p.output ELSE NULLIF(v.output, 'null'::jsonb) END,
                logs = COALESCE(v.logs, p.logs), sealed_secrets = NULL,
-               metrics = v.metrics || jsonb_build_object('total_time', extract(epoch FROM %s - p.created_at))
+               metrics = v.metrics || jsonb_build_object('total_time', extract(epoch FROM clock.now - p.created_at))
                  || CASE WHEN p.started_at IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('predict_time',
-                     COALESCE(v.predict_us, greatest(0, extract(epoch FROM %s - p.started_at) * 1e6))::bigint / 1e6)
+                     COALESCE(v.predict_us, greatest(0, extract(epoch FROM clock.now - p.started_at) * 1e6))::bigint
+                     / 1e6)
                     END
           FROM jsonb_to_recordset(%s::jsonb) AS v(prediction_id text, claim text, status text, output jsonb,
                logs text, error text, metrics jsonb, predict_us bigint, fault_class text, keep_output boolean,
-               only_from text, cause text)
+               only_from text, cause text), (SELECT clock_timestamp() AS now) AS clock
          WHERE p.id = v.prediction_id AND p.status IN ('starting', 'processing')
            AND (v.claim IS NULL OR p.claim = v.claim) AND (v.only_from IS NULL OR p.status = v.only_from)
      RETURNING p.*, v.cause
@@ -217,20 +219,19 @@ def _write_ends(outcomes: Sequence[Outcome], now: datetime.datetime) -> list[Pre
           FROM moved
         ) SELECT * FROM moved
         """,
-        [now, now, now, orjson.dumps(rows).decode()],
+        [orjson.dumps(rows).decode()],
     )
     return list(ended)
 
 
 def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:
-    """What is charged: processing time; nothing for platform faults and what never started.  Source: billing.md 4.3."""
+    """What it used, for metering to decide what of it is charged.  Source: billing.md 4."""
     assert row.completed_at is not None
-    seconds = row.metrics.get("predict_time", 0)
-    is_free = outcome.fault_class == FaultClass.PLATFORM or row.started_at is None
+    limit = settings.TRAINING_TIMEOUT_SECONDS if row.is_training else settings.PREDICTION_TIMEOUT_SECONDS
     return PredictionUsage(
         prediction_id=row.pk,
         account_id=row.account_id,
-        predict_us=0 if is_free else round(seconds * 1_000_000),
+        predict_us=round(row.metrics.get("predict_time", 0) * 1_000_000),
         price=price_by_id(row.price_id),
         occurred_at=row.completed_at,
         model_name=row.model_name,
@@ -239,7 +240,25 @@ def _usage(row: Prediction, outcome: Outcome) -> PredictionUsage:
         token_id=row.token_id,
         fault_class=outcome.fault_class,
         cap_nanos=row.cost_cap_nanos,
+        billing_class=row.billing_class,
+        has_started=row.started_at is not None,
+        user_id=row.user_id,
+        deployment_name=row.deployment_name,
+        unit_prices=prices_by_id(row.unit_price_ids),
+        metrics=row.metrics,
+        files=_count_files(row.output) if row.unit_price_ids else 0,
+        observed_us=(row.completed_at - row.started_at) // _MICROSECOND if row.started_at else None,
+        limit_us=limit * 1_000_000,
+        doubt=outcome.doubt,
     )
+
+
+def _count_files(output: Any) -> int:
+    """Files that an output has: its texts, as an image model's are all addresses."""
+    if isinstance(output, str):
+        return 1
+    values = output.values() if isinstance(output, dict) else output if isinstance(output, list) else ()
+    return sum(_count_files(value) for value in values)
 
 
 def loss_in_words(reason: str) -> str:
@@ -273,7 +292,7 @@ def requeue(prediction_id: str, claim: str, *, logs: str, reason: str = "") -> P
         Status.FAILED,
         logs=logs,
         error=loss_in_words(reason),
-        fault_class=FaultClass.PLATFORM,
+        fault_class=FaultClass.PLATFORM if reason else FaultClass.HOST,
         predict_us=0,
         cause=reason or _HOST_LOST,
     )

@@ -10,7 +10,9 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from accounts.access import Caller
-from billing.prices import current_price
+from billing import prices
+from billing.classes import BillingClass, class_of_prediction
+from billing.prices import Resolved
 from marketplace.lib import wakeups
 from marketplace.lib.ids import new_id, new_stream_token
 from marketplace.lib.problems import InputInvalid, InvalidField, NotFound
@@ -49,6 +51,13 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
     """
     shown, sealed_secrets = checked_input(caller, facts, new.input)
     is_streamed = schemas.is_iterator(facts.schema)
+    cost = price_of(caller, facts, new.input)
+    billing_class = class_of_prediction(
+        is_training=False,
+        is_public=facts.is_public,
+        has_deployment=new.deployment is not None,
+        is_by_units=cost.is_by_units,
+    )
     return Prediction(
         id=new_id(),
         account_id=caller.account_id,
@@ -59,7 +68,9 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
         model_name=facts.model_name,
         version_label="hidden" if new.by_name else facts.version_id,
         hardware=facts.hardware,
-        price=current_price(facts.hardware),
+        price=cost.time,
+        billing_class=billing_class,
+        unit_price_ids=[price.pk for price in cost.units] if billing_class == BillingClass.UNIT else [],
         source=new.source,
         tags=new.tags,
         rerun_of=new.rerun_of,
@@ -78,6 +89,14 @@ def prepare(caller: Caller, facts: VersionFacts, new: NewPrediction, *, now: dat
         is_webhook_legacy=new.is_webhook_legacy,
         traceparent=new.traceparent,
     )
+
+
+def price_of(caller: Caller, facts: VersionFacts, value: dict[str, Any]) -> Resolved:
+    """What a run with this input costs who makes it now. Raises PriceMissing."""
+    book = prices.current_book()
+    has_own = book.has_own_prices(facts.model_name)
+    properties = schemas.with_defaults(facts.schema, value) if has_own else {}
+    return book.resolve(facts.model_name, facts.hardware, caller.account_id, properties)
 
 
 def checked_input(
@@ -168,7 +187,7 @@ def cancel_all_of_model(model_id: int) -> int:
             prediction_id,
             None,
             Status.CANCELED,
-            fault_class=FaultClass.PLATFORM,
+            fault_class=FaultClass.POLICY,
             keep_output=True,
             cause="the model was taken down",
         )

@@ -12,12 +12,14 @@ from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from runner.models import Hardware, Host, Instance, Prediction
-from runner.pools import Pool
+from runner import instances
+from runner.models import Hardware, Host, Prediction
+from runner.pools import PRIVATE, Pool, is_private
 from runner.states import INSTANCE_ENDED, InstanceState, Status
 
+_CLASS = ("billing_class", "deployment_name")
 _QUEUE_WINDOW = 1000  # waiting predictions that one decision looks at
-_COLUMNS = ("pk", "account_id", "created_at", "version_id", "hardware", "deployment_id", "kind")
+_COLUMNS = ("pk", "account_id", "created_at", "version_id", "hardware", "deployment_id", "kind", *_CLASS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +76,39 @@ def read_queue() -> list[Waiting]:
     rows = Prediction.objects.filter(status=Status.STARTING, claim="").order_by("created_at")
     found = list(rows.values_list(*_COLUMNS)[:_QUEUE_WINDOW])
     if len(found) == _QUEUE_WINDOW:
-        of_one = [F(name) for name in ("account_id", "version_id", "hardware", "deployment_id", "kind")]
+        of_one = [
+            F(name) for name in ("account_id", "version_id", "hardware", "deployment_id", "kind", "billing_class")
+        ]
         turn = Window(RowNumber(), partition_by=of_one, order_by="created_at")
         found = list(rows.alias(turn=turn).order_by("turn", "created_at").values_list(*_COLUMNS)[:_QUEUE_WINDOW])
     return [
-        Waiting(pk, account, created_at, Pool(version, hardware, deployment, kind == Prediction.Kind.TRAINING))
-        for pk, account, created_at, version, hardware, deployment, kind in found
+        Waiting(
+            pk,
+            account,
+            created_at,
+            Pool(
+                version,
+                hardware,
+                deployment,
+                kind == Prediction.Kind.TRAINING,
+                is_private(billing_class, deployment_name),
+            ),
+        )
+        for pk, account, created_at, version, hardware, deployment, kind, billing_class, deployment_name in found
     ]
 
 
 def waiting_in(pool: Pool) -> QuerySet[Prediction]:
     """The predictions that wait for an instance of the pool."""
     kind = Prediction.Kind.TRAINING if pool.is_training else Prediction.Kind.PREDICTION
-    return Prediction.objects.filter(
+    rows = Prediction.objects.filter(
         status=Status.STARTING,
         version_id=pool.version_id,
         hardware=pool.hardware,
         deployment=pool.deployment_id,
         kind=kind,
     )
+    return rows.filter(PRIVATE if pool.is_private else ~PRIVATE)
 
 
 def waiting_reason(prediction: Prediction) -> WaitingReason | None:
@@ -101,11 +117,7 @@ def waiting_reason(prediction: Prediction) -> WaitingReason | None:
         return None
     pool = prediction.pool
     ahead = waiting_in(pool).filter(created_at__lt=prediction.created_at).count()
-    states = set(
-        Instance.objects.filter(version_id=pool.version_id, deployment=pool.deployment_id, is_training=pool.is_training)
-        .exclude(state__in=INSTANCE_ENDED)
-        .values_list("state", flat=True)
-    )
+    states = set(instances.of_pool(pool).exclude(state__in=INSTANCE_ENDED).values_list("state", flat=True))
     if states & {InstanceState.READY, InstanceState.BUSY}:
         return WaitingReason("ahead_of_you", ahead) if ahead else WaitingReason("starting_soon")
     if states & {InstanceState.STARTING, InstanceState.SETUP}:

@@ -15,7 +15,8 @@ from billing.models import Price
 from billing.money import as_decimal_string, round_half_even
 from billing.rating import cost
 from marketplace.lib.timestamps import timestamp
-from runner.models import Instance, Prediction
+from runner import instances
+from runner.models import Prediction
 from runner.pools import Pool
 from runner.states import INSTANCE_UP, Status
 
@@ -68,22 +69,13 @@ def find_basis(prediction: Prediction) -> Basis | None:
 
 def usual_cold_start(pool: Pool) -> float | None:
     """Seconds that the pool's instances took to be ready, in the middle; None where none ever was."""
-    rows = _instances(pool).filter(ready_at__isnull=False).order_by("-created_at")
+    rows = instances.of_pool(pool).filter(ready_at__isnull=False).order_by("-created_at")
     taken = sorted(
         round((ready - created).total_seconds() * MICROSECONDS)
         for created, ready in rows.values_list("created_at", "ready_at")[:_STARTS_LOOKED_AT]
         if ready
     )
     return percentile(taken, 50) / MICROSECONDS if taken else None
-
-
-def _instances(pool: Pool) -> QuerySet[Instance]:
-    return Instance.objects.filter(
-        version_id=pool.version_id,
-        hardware_id=pool.hardware,
-        deployment=pool.deployment_id,
-        is_training=pool.is_training,
-    )
 
 
 def quote(prediction: Prediction) -> dict[str, Any]:
@@ -101,7 +93,7 @@ def quote(prediction: Prediction) -> dict[str, Any]:
         document["reason"] = f"unknown: fewer than {FEWEST_RUNS} runs have succeeded on {prediction.hardware}"
     if prediction.deployment_name:
         document["deployment"] = prediction.deployment_name
-    is_ready = _instances(prediction.pool).filter(state__in=INSTANCE_UP).exists()
+    is_ready = instances.of_pool(prediction.pool).filter(state__in=INSTANCE_UP).exists()
     if not is_ready and (cold := usual_cold_start(prediction.pool)) is not None:
         document["cold_start_seconds"] = cold
     return document

@@ -33,12 +33,15 @@ _WHOSE = {
     FaultClass.MODEL_ERROR: "model error",
     FaultClass.TIMEOUT: "timed out",
     FaultClass.PLATFORM: "platform fault",
+    FaultClass.HOST: "host lost",
+    FaultClass.POLICY: "ended by us",
 }
 _EXPLAINED = {
     FaultClass.USER_INPUT: "The model could not use this input. Change it and run again.",
     FaultClass.MODEL_ERROR: "The model stopped with an error of its own. The logs may say more.",
     FaultClass.TIMEOUT: "The run took longer than this site allows.",
     FaultClass.PLATFORM: "This was our fault, not yours or the model's.",
+    FaultClass.HOST: "The machine it ran on went away: our fault, not yours or the model's.",
 }
 
 

@@ -5,6 +5,8 @@ Source: replicate-api.md 3.1; design.md, "Instances and hosts".
 
 from django.db import models
 
+from billing.classes import FaultClass as FaultClass  # noqa: PLC0414 - one place to import from
+
 
 class Status(models.TextChoices):
     """Where a prediction stands."""
@@ -34,17 +36,6 @@ def may_move(before: str, after: str) -> bool:
 def stage(status: str) -> int:
     """How far along: 0 starting, 1 processing, 2 ended. Never decreases for a watcher."""
     return 2 if status in TERMINAL else int(status == Status.PROCESSING)
-
-
-class FaultClass(models.TextChoices):
-    """Whose doing it was that a prediction ended as it did.  Source: billing.md 4.3."""
-
-    NONE = "none"
-    USER_INPUT = "user_input"
-    MODEL_ERROR = "model_error"
-    USER_CANCEL = "user_cancel"
-    TIMEOUT = "timeout"
-    PLATFORM = "platform"
 
 
 class InstanceState(models.TextChoices):

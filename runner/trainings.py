@@ -16,7 +16,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from accounts.access import Caller
-from billing.prices import current_price
+from billing import prices
+from billing.classes import BillingClass
 from marketplace.lib import wakeups
 from marketplace.lib.ids import new_id
 from marketplace.lib.problems import NotFound, Problem
@@ -98,7 +99,8 @@ def create(
         model_name=facts.model_name,
         version_label=facts.version_id,
         hardware=facts.hardware,
-        price=current_price(facts.hardware),
+        price=prices.current_book().hardware_price(facts.hardware, caller.account_id),
+        billing_class=BillingClass.TRAINING,
         source=source,
         input=shown,
         sealed_secrets=sealed_secrets,

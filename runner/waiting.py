@@ -13,8 +13,8 @@ from django.db.models import Count
 from django.utils import timezone
 
 from marketplace.lib.timestamps import timestamp
-from runner import queueing, quotes
-from runner.models import Instance, Prediction
+from runner import instances, queueing, quotes
+from runner.models import Prediction
 from runner.pools import Pool
 from runner.queueing import WaitingReason
 from runner.states import INSTANCE_ENDED, INSTANCE_UP, Status
@@ -102,12 +102,7 @@ def _read_places() -> dict[str, int]:
 
 
 def _servers(pool: Pool) -> Servers:
-    rows = Instance.objects.filter(
-        version_id=pool.version_id,
-        hardware_id=pool.hardware,
-        deployment=pool.deployment_id,
-        is_training=pool.is_training,
-    ).exclude(state__in=INSTANCE_ENDED)
+    rows = instances.of_pool(pool).exclude(state__in=INSTANCE_ENDED)
     found = list(rows.values_list("pk", "state", "slots", "created_at"))
     ready = {pk: slots for pk, state, slots, _ in found if state in INSTANCE_UP}
     return Servers(

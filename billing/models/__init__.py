@@ -4,11 +4,13 @@ Source: billing.md 2, 3.
 """
 
 from billing.models.accounts import BillingAccount, BucketConsumption, CreditBucket, Hold
+from billing.models.instances import InstanceMeter
 from billing.models.invoices import Invoice, InvoiceLine, NumberSequence, PublisherAgreement, PublisherPayout
 from billing.models.ledger import DaySeal, LedgerBalance, LedgerEntry, LedgerTxn
 from billing.models.limits import LimitPeriod, LimitScope, SpendCounter, SpendLimit
 from billing.models.payments import CardRefund, Dispute, PaymentMethod, StripeCall, StripeCursor, StripeEvent, TopUp
 from billing.models.prices import Meter, Price
+from billing.models.quarantine import QuarantinedUsage
 from billing.models.quotes import Quote
 from billing.models.refunds import RefundProposal
 from billing.models.usage import FaultAppeal, RunReceipt, UsagePosting, UsageRecord, UsageRollup
@@ -22,6 +24,7 @@ __all__ = [
     "Dispute",
     "FaultAppeal",
     "Hold",
+    "InstanceMeter",
     "Invoice",
     "InvoiceLine",
     "LedgerBalance",
@@ -35,6 +38,7 @@ __all__ = [
     "Price",
     "PublisherAgreement",
     "PublisherPayout",
+    "QuarantinedUsage",
     "Quote",
     "RefundProposal",
     "RunReceipt",

@@ -14,15 +14,17 @@ class Meter(models.TextChoices):
     INSTANCE_TIME = "instance_time", "Instance time (µs)"
     OUTPUT_IMAGE = "output_image", "Output images"
     OUTPUT_VIDEO_TIME = "output_video_time", "Output video (ms)"
+    OUTPUT_AUDIO_TIME = "output_audio_time", "Output audio (ms)"
     INPUT_TOKENS = "input_tokens", "Input tokens"
     OUTPUT_TOKENS = "output_tokens", "Output tokens"
+    REQUEST = "request", "Successful runs"
 
 
 class Price(models.Model):
-    """What one SKU costs from a moment on: `rate_nanos` per `per_units` base units. Fixed once used.
+    """What one SKU costs from a moment on: `rate_nanos` per `per_units` base units. Never changed.
 
-    A price is in force until the next one of its entry (SKU, meter, selector, account, currency) starts, so that an
-    entry's prices neither overlap nor leave gaps. sku: a hardware SKU, or `model:owner/name`.
+    Prices of one SKU and account that start together are a list, in force until their next list starts, so that lists
+    neither overlap nor leave gaps. sku: a hardware SKU, or `model:owner/name` in lower case.
     """
 
     sku = models.CharField(max_length=190)

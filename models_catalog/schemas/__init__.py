@@ -8,7 +8,7 @@ another (by the rules in `narrowing`).  No Django here: documents in, values out
 from models_catalog.schemas.comparison import Change, Comparison, compare
 from models_catalog.schemas.documents import Document, SchemaInvalid, check_document
 from models_catalog.schemas.forms import FieldKind, FormField, form_fields
-from models_catalog.schemas.inputs import REDACTED, clean_input, redact, secret_values
+from models_catalog.schemas.inputs import REDACTED, clean_input, redact, secret_values, with_defaults
 from models_catalog.schemas.outputs import (
     OutputKind,
     is_concatenated,
@@ -52,4 +52,5 @@ __all__ = [
     "redact",
     "secret_values",
     "validator_for",
+    "with_defaults",
 ]

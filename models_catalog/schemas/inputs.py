@@ -17,6 +17,13 @@ def clean_input(document: Document, value: Mapping[str, Any], component: str = "
     return {name: item for name, item in value.items() if item is not None and name in known}
 
 
+def with_defaults(document: Document, value: Mapping[str, Any], component: str = "Input") -> dict[str, Any]:
+    """What the model works with: an input, and the defaults of what it leaves out."""
+    known = properties(document, component)
+    defaults = {name: field["default"] for name, field in known.items() if "default" in field}
+    return {**defaults, **{name: item for name, item in value.items() if item is not None}}
+
+
 def redact(document: Document, value: Mapping[str, Any], component: str = "Input") -> dict[str, Any]:
     """A copy whose secret members read "[REDACTED]", whatever was given for them; what is left out or null stays so."""
     secrets = _secret_names(document, component)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 from django.conf import settings
 
+from billing.instance_time import End
 from marketplace.lib import dbthreads, signing
 from models_catalog.models import Version
 from runner import environments, files, instances, lifecycle, queueing, streams, weights
@@ -38,6 +39,7 @@ log = structlog.get_logger(__name__)
 _POLL_SECONDS = (0.02, 0.02, 0.05, 0.05, 0.1, 0.1, 0.2, 0.3, 0.5)
 _WATCH_SECONDS = 2.0
 _REST_SECONDS = (0.0, 5.0, 20.0, 60.0, 300.0)  # after so many failed starts in a row of one version
+_CRASH_LOOP_REST_SECONDS = 5.0  # then who has come meanwhile is told too
 _HARDWARE_CACHE_SECONDS = 30.0
 
 
@@ -95,7 +97,12 @@ class InstanceLife:
     # --- Start ----------------------------------------------------------------------------------------------------
 
     async def _start(self, pool: Pool, size: Size, most: int | None) -> None:
-        row = await dbthreads.run(instances.create, self._engine.host.pk, pool, most=most)
+        try:
+            row = await dbthreads.run(instances.create, self._engine.host.pk, pool, most=most)
+        except SetupFailed as error:  # too often: whoever asks is told, and nothing is started
+            self._rest_until[pool] = time.monotonic() + _CRASH_LOOP_REST_SECONDS
+            await self._tell_failure(pool, error)
+            return
         if row is None:
             return
         instance = LiveInstance(row.pk, pool, size, row.slots, callback_token=callback_token(row.pk))
@@ -109,7 +116,7 @@ class InstanceLife:
             return
         except (StartFailed, environments.EnvironmentUnavailable, weights.WeightsUnavailable, OSError) as error:
             log.error("instance_start_failed", instance=instance.id, version=pool.version_id, error=str(error))
-            await self._ended(instance, error=str(error))
+            await self._ended(instance, End.NEVER_STARTED, error=str(error))
             self._rest(pool)
             await self._engine.fleet.note_failure(pool, str(error))
             return
@@ -178,14 +185,17 @@ class InstanceLife:
         return SetupFailed(reason.strip(), written)
 
     async def _failed_setup(self, instance: LiveInstance, error: SetupFailed) -> None:
-        """The model can't be set up: those who wait for it are told, nobody is charged."""
+        """The model can't be set up: those who wait for it are told, and not charged."""
         log.warning("setup_failed", instance=instance.id, version=instance.pool.version_id, error=error.error)
-        await self._ended(instance, error=error.error, setup_logs=error.logs)
+        await self._ended(instance, End.SETUP_FAILED, error=error.error, setup_logs=error.logs)
         self._rest(instance.pool)
-        await self._engine.fleet.note_failure(instance.pool, error.error)
-        if instance.pool.deployment_id is not None and self._engine.fleet.has_up(instance.pool):
+        await self._tell_failure(instance.pool, error)
+
+    async def _tell_failure(self, pool: Pool, error: SetupFailed) -> None:
+        await self._engine.fleet.note_failure(pool, error.error)
+        if pool.deployment_id is not None and self._engine.fleet.has_up(pool):
             return  # others of the pool serve who waits
-        for prediction in await dbthreads.run(_fail_waiting, instance.pool, error):
+        for prediction in await dbthreads.run(_fail_waiting, pool, error):
             await streams.publish(prediction.pk, [streams.last_event(prediction)])
 
     def _rest(self, pool: Pool) -> None:
@@ -229,16 +239,20 @@ class InstanceLife:
             log.warning(
                 "instance_gone", instance=instance.id, version=instance.pool.version_id, reason=instance.gone_reason
             )
-        await self._ended(instance, error=instance.gone_reason, grace_seconds=0.0 if instance.gone_reason else 2.0)
+        end, grace_seconds = (End.BROKEN, 0.0) if instance.gone_reason else (End.STOPPED, 2.0)
+        await self._ended(instance, end, error=instance.gone_reason, grace_seconds=grace_seconds)
 
     async def _ended(
-        self, instance: LiveInstance, *, error: str, setup_logs: str | None = None, grace_seconds: float = 0.0
+        self, instance: LiveInstance, end: End, *, error: str, setup_logs: str | None = None, grace_seconds: float = 0.0
     ) -> None:
         instance.mark_gone(error)
         # Stop before the row says so: what a row doesn't own, a takeover would have to hunt for.
         if instance.handle:
             await self._engine.backend.stop(instance.handle, grace_seconds=grace_seconds)
-        await until_stored(lambda: dbthreads.run(instances.mark_ended, instance.id, error=error, setup_logs=setup_logs))
+        beat = instance.beat
+        await until_stored(
+            lambda: dbthreads.run(instances.mark_ended, instance.id, end, beat=beat, error=error, setup_logs=setup_logs)
+        )
         if instance.coglet:
             await instance.coglet.close()
         self._engine.instances.pop(instance.id, None)

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from billing.instance_time import Beat
+from marketplace.lib.ids import new_id
 from runner.backends.base import Handle
 from runner.coglet import Coglet
 from runner.placement import Size
@@ -38,11 +40,18 @@ class LiveInstance:
     setup_seconds: float = 0.0
     idle_since: float = field(default_factory=time.monotonic)
     task: asyncio.Task[None] | None = None
+    epoch: str = field(default_factory=new_id)  # this runner's life with it: its signs of life count from there
+    since: float = field(default_factory=time.monotonic)
     _free: asyncio.Semaphore = field(init=False)
     _typical_seconds: float = 1.0  # of recent predictions; starts careful
 
     def __post_init__(self) -> None:
         self._free = asyncio.Semaphore(self.slots)
+
+    @property
+    def beat(self) -> Beat:
+        """A sign of life: how long it has been looked after."""
+        return Beat(self.id, self.epoch, int((time.monotonic() - self.since) * 1_000_000))
 
     @property
     def is_up(self) -> bool:

@@ -7,6 +7,7 @@ first wins.
 
 import asyncio
 import contextlib
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ _SAVE_SECONDS = 0.5
 _CANCEL_AGAIN_SECONDS = 0.3  # early cancels get lost in coglet: cog-runtime.md 4.5
 _SLOT_WAIT_SECONDS = 1.0
 _CLOCK_SLACK_SECONDS = 2.0  # billing.md 4.2
+_MOST_SECONDS = 1e8
 
 _CANCEL, _ABANDON, _GONE = "cancel", "abandon", "gone"
 
@@ -71,6 +73,7 @@ class Pump:
         self._is_dirty = False
         self._saved_at = time.monotonic()
         self._started = time.monotonic()
+        self._doubt = ""  # why the time that was told is not believed
         self._is_stopping = False  # the row has ended, the model has not yet
         self._stop_by = 0.0
         self._lost_by: float | None = None  # attached, and coglet does not run it: wait for its webhook until then
@@ -246,7 +249,7 @@ class Pump:
             self.instance.mark_gone("the model's process died")
             return
         completed = settle_cancel(raw, cancel_requested=_CANCEL in self._signals)
-        seconds = self._predict_seconds(completed)
+        seconds, self._doubt = self._predict_seconds(completed)
         self.instance.note_duration(seconds)
         if not self.prediction.is_training:  # whose instance stays until all is stored: nobody else may have it
             self._leave()
@@ -274,13 +277,19 @@ class Pump:
             output = await dbthreads.run(trainings.keep_result, self.prediction, output)
         await self._end(Status.SUCCEEDED, output=output, metrics=metrics, predict_us=predict_us)
 
-    def _predict_seconds(self, completed: Completed) -> float:
-        """The instance's own predict time, bounded by what this runner's clock allows.  Source: billing.md 4.2."""
+    def _predict_seconds(self, completed: Completed) -> tuple[float, str]:
+        """The instance's own predict time, and why it is not believed, by this runner's clock, which counts then.
+
+        After a takeover this runner has no clock for it; the database has.  Source: billing.md 4.2.
+        """
         here = time.monotonic() - self._started
         told = completed.metrics.get("predict_time")
-        if isinstance(told, int | float) and (self.attached or 0 <= told <= here + _CLOCK_SLACK_SECONDS):
-            return max(0.0, float(told))
-        return here
+        if told is None:
+            return here, ""
+        most = math.inf if self.attached else here + _CLOCK_SLACK_SECONDS
+        if isinstance(told, int | float) and 0 <= told <= min(most, _MOST_SECONDS):
+            return float(told), ""
+        return here, f"the instance told a processing time of {told!r:.50} s, and its runner counted {here:.6f} s"
 
     # --- Clocks and signals -----------------------------------------------------------------------------------------
 
@@ -439,6 +448,7 @@ class Pump:
             metrics=self.shown.masked(metrics),
             predict_us=predict_us,
             fault_class=fault_class,
+            doubt=self._doubt,
         )
         # A result that a model has given must not be computed twice.
         ended = await until_stored(lambda: self._store_end(outcome))

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from billing import instance_time
 from marketplace.lib import dbthreads
 from runner import deletion, hosts, instances, lifecycle, streams
 from runner.lifecycle import Outcome
@@ -56,6 +57,9 @@ class Sweeps:
         states = {i.id: str(i.state) for i in engine.instances.values() if i.handle}
         used = [i.id for i in engine.instances.values() if i.pumps]
         await dbthreads.run(instances.note_states, states, used)
+        beats = [i.beat for i in engine.instances.values() if i.pool.is_dedicated and not i.gone.is_set()]
+        await dbthreads.run(instance_time.beat_many, beats)
+        await dbthreads.run(instance_time.close_silent)
         await dbthreads.run(instances.end_unknown, engine.host.pk, list(engine.instances))
         driven = {pk for pk, pump in engine.pumps.items() if not pump.ended}
         for prediction_id in await dbthreads.run(ended_by_others, driven):
@@ -95,7 +99,7 @@ def end_overdue() -> list[Prediction]:
             waiting.exclude(model__hidden_at=None, version__base__model__hidden_at=None),
             Status.CANCELED,
             "The model was taken down",
-            FaultClass.PLATFORM,
+            FaultClass.POLICY,
             "the model was taken down",
         ),
         (
@@ -130,7 +134,7 @@ def settle_undriven(host_id: int, driven: set[str]) -> list[Prediction]:
                 Status.FAILED,
                 error=lifecycle.loss_in_words(""),
                 predict_us=0,
-                fault_class=FaultClass.PLATFORM,
+                fault_class=FaultClass.HOST,
                 keep_output=True,
             )
             ended += [p for p in lifecycle.end_many([fault]) if p]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from billing.instance_time import End
 from marketplace.lib import dbthreads
 from runner import instances
 from runner.backends.base import Handle
@@ -31,7 +32,7 @@ async def take_over(engine: "Engine") -> None:
         if handle is None or not await _adopt(engine, row, handle):
             if handle:
                 await engine.backend.stop(handle, grace_seconds=0.0)
-            await dbthreads.run(instances.mark_ended, row.pk, error="lost while the runner was away")
+            await dbthreads.run(instances.mark_ended, row.pk, End.LOST, error="lost while the runner was away")
     for handle in running.values():
         log.warning("orphan_stopped", instance=handle.instance_id)
         await engine.backend.stop(handle, grace_seconds=0.0)
@@ -39,8 +40,8 @@ async def take_over(engine: "Engine") -> None:
 
 async def _adopt(engine: "Engine", row: Instance, handle: Handle) -> bool:
     """True if the instance was up and is looked after from now on."""
-    if row.ready_at is None:
-        return False  # its set-up was under way: nobody depends on it yet
+    if row.ready_at is None or (row.deployment_name and row.deployment_id is None):
+        return False  # its set-up was under way, or its deployment is gone: nobody depends on it
     instance = live_from_row(row)
     coglet = instance.connect(handle)
     try:

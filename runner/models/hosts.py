@@ -4,10 +4,11 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from billing.classes import BillingClass
 from marketplace.lib.ids import new_id
 from models_catalog.models import Version
 from runner.models.deployments import Deployment
-from runner.pools import Pool
+from runner.pools import Pool, is_private
 from runner.states import INSTANCE_ENDED, InstanceState
 
 
@@ -59,6 +60,8 @@ class Instance(models.Model):
     hardware = models.ForeignKey(Hardware, models.PROTECT)
     deployment = models.ForeignKey(Deployment, models.SET_NULL, null=True, related_name="instances", db_index=False)
     is_training = models.BooleanField(default=False)  # coglet was started to train
+    billing_class = models.CharField(max_length=12, choices=BillingClass, default=BillingClass.SHARED)
+    deployment_name = models.CharField(max_length=170, blank=True)  # `owner/name`; stays when the deployment is deleted
     state = models.CharField(max_length=12, choices=InstanceState, default=InstanceState.STARTING)
     slots = models.PositiveIntegerField(default=1)
     handle: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)  # backends.base.Handle
@@ -85,4 +88,5 @@ class Instance(models.Model):
     @property
     def pool(self) -> Pool:
         """Whose predictions it runs."""
-        return Pool(self.version_id, self.hardware_id, self.deployment_id, self.is_training)
+        private = is_private(self.billing_class, self.deployment_name)
+        return Pool(self.version_id, self.hardware_id, self.deployment_id, self.is_training, private)

@@ -8,13 +8,14 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.models import Account, ApiToken, User
+from billing.classes import BillingClass
 from billing.models import Price
 from marketplace.lib.ids import new_id
 from models_catalog.models import Model, Version
 from runner.models.batches import Batch
 from runner.models.deployments import Deployment
 from runner.models.hosts import Instance
-from runner.pools import Pool
+from runner.pools import Pool, is_private
 from runner.states import TERMINAL, FaultClass, Status, stage
 
 _TERMINAL = sorted(TERMINAL)
@@ -41,7 +42,9 @@ class Prediction(models.Model):
     model_name = models.CharField(max_length=170)  # `owner/name` as the caller used it
     version_label = models.CharField(max_length=64)  # what `version` shows: the id, or `hidden`
     hardware = models.CharField(max_length=64)
-    price = models.ForeignKey(Price, models.PROTECT, db_index=False)  # pinned at creation, billing.md 5.2
+    price = models.ForeignKey(Price, models.PROTECT, db_index=False)  # per compute time, pinned at creation
+    billing_class = models.CharField(max_length=12, choices=BillingClass, default=BillingClass.SHARED)
+    unit_price_ids = ArrayField(models.BigIntegerField(), default=list)  # pinned too, of class `unit`
     cost_cap_nanos = models.BigIntegerField(null=True)  # what it may cost at most, by a binding quote
     source = models.CharField(max_length=8, choices=Source, default=Source.API)
     tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
@@ -158,4 +161,5 @@ class Prediction(models.Model):
     @property
     def pool(self) -> Pool:
         """Which instances may run it."""
-        return Pool(self.version_id, self.hardware, self.deployment_id, self.is_training)
+        private = is_private(self.billing_class, self.deployment_name)
+        return Pool(self.version_id, self.hardware, self.deployment_id, self.is_training, private)

@@ -36,18 +36,19 @@ def make_training(version: Version, destination: Model, **asked: Any) -> Predict
     return trainings.create(caller, trainer, body)
 
 
-def start(prediction: Prediction) -> str:
+def start(prediction: Prediction, *, ago_us: int = 0) -> str:
     """Claim it as a runner would; returns the claim. (No instance: the column is a weak reference.)"""
     claim = lifecycle.new_claim(prediction.pk, "")
+    started_at = datetime.datetime.now(datetime.UTC) - datetime.timedelta(microseconds=ago_us)
     Prediction.objects.filter(pk=prediction.pk).update(
-        status=Status.PROCESSING, started_at=datetime.datetime.now(datetime.UTC), claim=claim.token, tries=1
+        status=Status.PROCESSING, started_at=started_at, claim=claim.token, tries=1
     )
     return claim.token
 
 
 def end(prediction: Prediction, status: str = Status.SUCCEEDED, **outcome: Any) -> Prediction:
-    """Start it and end it."""
-    claim = start(prediction)
+    """Start it and end it, having run as long as it tells."""
+    claim = start(prediction, ago_us=outcome.get("predict_us") or 0)
     if status == Status.FAILED:
         outcome = {"error": "out of paper", "fault_class": FaultClass.MODEL_ERROR, **outcome}
     ended = lifecycle.end_many([Outcome(prediction.pk, claim, status, **outcome)])[0]

@@ -63,7 +63,8 @@ def test_a_result_with_another_claim_is_dropped() -> None:
 def test_platform_faults_are_free_and_all_else_is_charged(fault: str) -> None:
     prediction = make_prediction(VersionFactory.create())
     end(prediction, Status.FAILED, error="e", fault_class=fault, predict_us=2_000_000)
-    assert usage(prediction) == [(0, 0) if fault == FaultClass.PLATFORM else (2_000_000, 200_000)]
+    is_ours = fault in (FaultClass.PLATFORM, FaultClass.HOST, FaultClass.POLICY)
+    assert usage(prediction) == [(0, 0) if is_ours else (2_000_000, 200_000)]
 
 
 @pytest.mark.django_db
