@@ -80,6 +80,13 @@ def test_a_hold_leaves_less_for_the_next(alice):
     assert held(alice) == 2 * CENT
 
 
+def test_holds_of_more_than_a_32_bit_integer_has_nanos(alice):
+    fund(alice, 5000 * CENT)
+    assert place(ask(alice, 4000 * CENT)) == {}
+    assert place(ask(alice, 2000 * CENT))
+    assert held(alice) == 4000 * CENT
+
+
 def test_the_402_says_what_is_missing_and_what_lifts_it(alice, settings):
     fund(alice, 0)
     request = ask(alice, 8 * CENT)
