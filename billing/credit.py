@@ -176,6 +176,22 @@ def plan(account_id: int, amount_nanos: int, *, only_free: bool = False) -> list
     return taken
 
 
+def plan_return(account_id: int, amount_nanos: int, *, first: CreditBucket | None) -> list[Taken]:
+    """Which bought credit goes back to a card: of the payment's own bucket, then of the others in their order.
+
+    Together less than the amount where it was used: the rest is an overrun.  Source: billing.md 11.2.
+    """
+    own = [first] if first else []
+    paid = CreditBucket.objects.filter(account_id=account_id, kind=CreditBucket.Kind.PAID, is_frozen=False)
+    others = paid.exclude(pk__in=[bucket.pk for bucket in own])
+    taken: list[Taken] = []
+    for bucket in [*own, *others.order_by("priority", F("expires_at").asc(nulls_last=True), "created_at", "pk")]:
+        if part := min(amount_nanos, bucket.remaining_nanos):
+            taken.append(Taken(bucket, part))
+            amount_nanos -= part
+    return taken
+
+
 def consume(txn: LedgerTxn, taken: Sequence[Taken]) -> None:
     """Take what `plan` said, for a posting."""
     for one in taken:

@@ -5,7 +5,7 @@ Every handler fetches the object anew and may run at any time and any number of 
 
 from collections.abc import Callable, Mapping
 
-from billing import cards, checkout, customers, payouts, top_ups
+from billing import card_refunds, cards, checkout, customers, disputes, payouts, top_ups
 
 Handler = Callable[[str], object]
 
@@ -25,6 +25,24 @@ HANDLERS: Mapping[str, Handler] = {
     "payment_method.updated": cards.settle_card,
     "payment_method.automatically_updated": cards.settle_card,
     "customer.deleted": customers.settle_customer,
+    "refund.created": card_refunds.settle_refund,
+    "refund.updated": card_refunds.settle_refund,
+    "refund.failed": card_refunds.settle_refund,
+    "charge.dispute.created": disputes.settle_dispute,
+    "charge.dispute.updated": disputes.settle_dispute,
+    "charge.dispute.closed": disputes.settle_dispute,
+    "charge.dispute.funds_withdrawn": disputes.settle_dispute,
+    "charge.dispute.funds_reinstated": disputes.settle_dispute,
+    "radar.early_fraud_warning.created": card_refunds.heed_fraud_warning,
     "payout.paid": payouts.settle_payout,
     "payout.failed": payouts.settle_payout,
 }
+
+# What is asked for beyond what is handled: kept for whoever looks into a payment's history.
+EVENT_TYPES = (
+    *HANDLERS,
+    "charge.refunded",
+    "customer.updated",
+    "payment_method.attached",
+    "setup_intent.setup_failed",
+)

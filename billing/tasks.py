@@ -6,6 +6,7 @@ from celery import shared_task
 
 from billing import (
     auto_reload,
+    card_refunds,
     expiry,
     incidents,
     posting,
@@ -72,6 +73,12 @@ def resolve_payments() -> None:
     """Every 10 s: needs top-ups without an outcome, leaves each settled or with a later time."""
     while top_ups.resolve_due(now=_now()):
         pass
+
+
+@shared_task
+def resolve_card_refunds() -> None:
+    """Every 10 minutes: needs refunds without an outcome, leaves each settled, or for the next time."""
+    card_refunds.resolve_due(now=_now())
 
 
 @shared_task

@@ -124,6 +124,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "poll-stripe-events": {"task": "billing.tasks.poll_stripe_events", "schedule": 600.0},
     "resolve-payments": {"task": "billing.tasks.resolve_payments", "schedule": 10.0, "options": {"expires": 20}},
+    "resolve-card-refunds": {"task": "billing.tasks.resolve_card_refunds", "schedule": 600.0},
     "auto-reload": {"task": "billing.tasks.sweep_auto_reload", "schedule": 60.0},
     "forget-idempotency-keys": {"task": "accounts.tasks.forget_idempotency_keys", "schedule": 900.0},
 }
