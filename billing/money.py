@@ -1,9 +1,11 @@
 """Nano-dollars: the type, the one rounding rule, and words for people.  Source: billing.md 2."""
 
+import re
 from typing import NewType
 
 Nanos = NewType("Nanos", int)
 NANOS_PER_UNIT = 1_000_000_000
+AMOUNT = r"[0-9]{1,9}(\.[0-9]{1,9})?"  # what `parse_amount` takes
 NANOS_PER_CENT = 10_000_000
 
 
@@ -22,6 +24,21 @@ def as_decimal_string(nanos: int) -> str:
     whole, fraction = divmod(abs(nanos), NANOS_PER_UNIT)
     decimals = f"{fraction:09d}".rstrip("0").ljust(2, "0")
     return f"{sign}{whole}.{decimals}"
+
+
+def as_fixed_string(nanos: int) -> str:
+    """Units with nine decimals, always: `0.000277778`, `1.500000000`. For CSV.  Source: billing.md 16.4."""
+    sign = "-" if nanos < 0 else ""
+    whole, fraction = divmod(abs(nanos), NANOS_PER_UNIT)
+    return f"{sign}{whole}.{fraction:09d}"
+
+
+def parse_amount(text: object) -> Nanos | None:
+    """What a text like `25`, `0.5` or `100.00` says, 0 or more; None for what is no such text."""
+    if not isinstance(text, str) or not re.fullmatch(AMOUNT, text):
+        return None
+    whole, _, decimals = text.partition(".")
+    return Nanos(int(whole) * NANOS_PER_UNIT + int(f"{decimals:0<9}"))
 
 
 def in_words(nanos: int) -> str:

@@ -19,6 +19,7 @@ from billing.payment_problems import NoCard, PaymentPending
 from billing.stripe_gateway import payments
 from billing.stripe_gateway.errors import Declined, NotConfigured, Refused, Unanswered
 from billing.top_up_settling import end_unpaid, settle_decline, settle_payment_intent
+from marketplace.lib.ids import new_id
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ def open_top_up(
     now: datetime.datetime,
     attempt: int = 1,
     user_id: int | None = None,
+    top_up_id: str | None = None,
 ) -> TopUp:
     """A top-up that is to be sent, in the caller's transaction with the account locked.
 
@@ -50,6 +52,7 @@ def open_top_up(
     if pending.exclude(source=TopUp.Source.CHECKOUT).exists():
         raise PaymentPending
     return TopUp.objects.create(
+        id=top_up_id or new_id(),
         account_id=payer.pk,
         source=source,
         amount_cents=amount_cents,

@@ -13,6 +13,10 @@ class PaymentsAreOff(Conflict):
     def __init__(self) -> None:
         super().__init__("Payments are not set up on this site. An operator can grant credit.")
 
+    def body(self) -> dict[str, Any]:
+        """With a code for programs."""
+        return {**super().body(), "code": "payments_off"}
+
 
 class PaymentPending(Conflict):
     """One off-session payment at a time."""

@@ -18,6 +18,7 @@ from billing.payment_problems import PaymentFailed, PaymentsAreOff, PaymentsUnav
 from billing.stripe_gateway import payments, transport
 from billing.stripe_gateway.errors import Refused, StripeFailure
 from billing.top_up_settling import end_unpaid, lines_of, settle_payment_intent
+from marketplace.lib.ids import new_id
 from marketplace.lib.problems import Conflict, FieldError, ValidationFailed
 
 __all__ = ["buy_with_saved_card", "create_checkout", "resolve_due", "settle_payment_intent"]
@@ -30,17 +31,24 @@ _BATCH = 50
 
 
 def create_checkout(
-    account_id: int, amount_cents: int, *, user_id: int | None = None, return_path: str = "/account/billing"
+    account_id: int,
+    amount_cents: int,
+    *,
+    user_id: int | None = None,
+    return_path: str = "/account/billing",
+    top_up_id: str | None = None,
 ) -> TopUp:
     """A purchase on a hosted page, whose address is the top-up's `checkout_url`; the account's older pages close.
 
-    return_path: as of `cards.create_setup`. Raises ValidationFailed, Conflict, PaymentsAreOff, PaymentsUnavailable.
+    return_path: as of `cards.create_setup`. top_up_id: its id, a new one without.
+    Raises ValidationFailed, Conflict, PaymentsAreOff, PaymentsUnavailable.
     """
     _ensure_may_buy(account_id, amount_cents)
     customer_id = customers.ensure_customer(account_id)
     _close_pages(account_id)
     expires_at = timezone.now() + _PAGE_LIVES
     top_up = TopUp.objects.create(
+        id=top_up_id or new_id(),
         account_id=account_id,
         source=TopUp.Source.CHECKOUT,
         amount_cents=amount_cents,
@@ -70,16 +78,24 @@ def create_checkout(
     return top_up
 
 
-def buy_with_saved_card(account_id: int, amount_cents: int, *, user_id: int | None = None) -> TopUp:
+def buy_with_saved_card(
+    account_id: int, amount_cents: int, *, user_id: int | None = None, top_up_id: str | None = None
+) -> TopUp:
     """Charge the default card now. The top-up may be under way still: `unknown`, or `requires_action` with an address.
 
+    top_up_id: its id, a new one without.
     Raises ValidationFailed, PaymentsAreOff, NoCard, PaymentPending, PaymentFailed (with the card's words).
     """
     _ensure_may_buy(account_id, amount_cents)
     with transaction.atomic():
         payer = accounts.lock(account_id)
         top_up = off_session.open_top_up(
-            payer, source=TopUp.Source.SAVED_CARD, amount_cents=amount_cents, now=timezone.now(), user_id=user_id
+            payer,
+            source=TopUp.Source.SAVED_CARD,
+            amount_cents=amount_cents,
+            now=timezone.now(),
+            user_id=user_id,
+            top_up_id=top_up_id,
         )
     top_up = off_session.send(top_up)
     if top_up.state == TopUp.State.FAILED:

@@ -5,7 +5,11 @@ from django.urls import path, re_path
 
 from accounts.api import AccountSettings, CurrentAccount, WebhookSecret, WebhookSecretRotation
 from accounts.idempotency import creates
+from billing import api_payments as payments
 from billing import api_receipts as receipts
+from billing import api_usage as usage
+from billing.api_balance import Balance
+from billing.api_limits import LimitDetail, LimitList
 from marketplace.api_search import Search
 from marketplace.lib.endpoints import CREATES, POLLS, endpoint, rated, resource
 from marketplace.lib.problems import NotFound, problem_response
@@ -24,7 +28,7 @@ from runner.api_files import FileDetail, FileList, download
 from runner.api_hardware import HardwareList
 from runner.api_models import ModelDetail, ModelList, VersionDetail
 from runner.api_prediction_list import PredictionList
-from runner.api_quotes import QuoteCreation, QuoteDetail
+from runner.api_quotes import Estimate, QuoteCreation, QuoteDetail
 from runner.api_trainings import TrainingCreation, TrainingDetail, TrainingList, cancel_training
 
 MODEL = "models/<str:owner>/<str:name>"
@@ -43,8 +47,21 @@ urlpatterns = [
     path("batches/<str:batch_id>", resource(batches.BatchDetail, rates=POLLS)),
     path("batches/<str:batch_id>/cancel", resource(batches.BatchCancel)),
     path("batches/<str:batch_id>/predictions", resource(batches.BatchPredictions)),
+    path("billing/auto-reload", resource(payments.AutoReload)),
+    path("billing/balance", resource(Balance)),
+    path("billing/estimate", resource(Estimate)),
+    path("billing/limits", resource(LimitList)),
+    path("billing/limits/<str:limit_id>", resource(LimitDetail)),
+    path("billing/payment-methods", resource(payments.PaymentMethodList)),
+    path("billing/payment-methods/<str:card_id>", resource(payments.PaymentMethodDetail)),
+    path("billing/payment-methods/<str:card_id>/default", resource(payments.PaymentMethodDefault)),
     path("billing/receipt-keys", endpoint(GET=receipts.list_receipt_keys, rates=None)),
     path("billing/receipts", endpoint(GET=receipts.export_receipts)),
+    path("billing/setup", resource(payments.CardSetup)),
+    path("billing/top-ups", resource(payments.TopUpList)),
+    path("billing/top-ups/<str:top_up_id>", resource(payments.TopUpDetail)),
+    path("billing/usage", endpoint(GET=usage.read_usage)),
+    path("billing/usage/records", endpoint(GET=usage.list_usage_records)),
     path("collections", resource(catalog.CollectionList)),
     path("collections/<str:slug>", resource(catalog.CollectionDetail)),
     path("deployments", creates(DeploymentList)),

@@ -12,7 +12,7 @@ from accounts.authentication import caller_of
 from billing.models import Quote
 from marketplace.lib.problems import InputInvalid, InvalidField
 from models_catalog import lookup
-from runner import binding_quotes, creation_requests, version_references
+from runner import binding_quotes, creation_requests, quotes, version_references
 from runner.binding_quotes import Wanted
 
 _TARGETS = ("version", "model", "deployment")
@@ -32,6 +32,17 @@ class QuoteCreation(APIView):
         quote.refresh_from_db(fields=["created_at"])
         answer = _document(caller, quote)
         return Response(answer, 201, headers={"Location": answer["urls"]["get"]})
+
+
+class Estimate(APIView):
+    """`POST /v1/billing/estimate`."""
+
+    def post(self, request: Request) -> Response:
+        """What a run may be expected to take and cost, as a creation with `dry_run` is answered."""
+        caller = caller_of(request)
+        return Response(
+            quotes.quote(binding_quotes.prepared(caller, _wanted(caller, cast("dict[str, Any]", request.data))))
+        )
 
 
 class QuoteDetail(APIView):

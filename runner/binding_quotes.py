@@ -59,8 +59,7 @@ class Wanted:
 
 def give(caller: Caller, wanted: Wanted) -> Quote:
     """Promise a maximum for this input. Raises InputInvalid as creating would, NothingKnown, PriceMissing."""
-    new = NewPrediction(input=wanted.input, by_name=wanted.by_name, deployment=wanted.deployment, is_dry_run=True)
-    run = predictions.prepare(caller, wanted.facts, new, now=timezone.now())
+    run = prepared(caller, wanted)
     basis = quotes.find_basis(run)
     if basis is None or basis.of != "version":
         raise NothingKnown(run.hardware)
@@ -78,6 +77,12 @@ def give(caller: Caller, wanted: Wanted) -> Quote:
         runs=len(basis.microseconds),
         expires_at=timezone.now() + LIFETIME,
     )
+
+
+def prepared(caller: Caller, wanted: Wanted) -> Prediction:
+    """The run that a creation would make; nobody inserts it. Raises InputInvalid, PriceMissing."""
+    new = NewPrediction(input=wanted.input, by_name=wanted.by_name, deployment=wanted.deployment, is_dry_run=True)
+    return predictions.prepare(caller, wanted.facts, new, now=timezone.now())
 
 
 def longest(basis: Basis) -> int:

@@ -19,7 +19,6 @@ from runner.models import Deployment, Prediction
 from runner.states import Status
 
 _WEB_DAYS = 14
-_FULL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
 def narrowed(rows: QuerySet[Prediction], query: QueryDict, *, now: datetime.datetime) -> QuerySet[Prediction]:
@@ -33,9 +32,9 @@ def narrowed(rows: QuerySet[Prediction], query: QueryDict, *, now: datetime.date
         rows = rows.filter(source=Prediction.Source.WEB, created_at__gte=oldest)
     if status := query_parameters.choice(query, "status", Status.values, default=""):
         rows = rows.filter(status__in=_stored(status))
-    if model := query_parameters.text(query, "model", _FULL_NAME, "owner/name"):
+    if model := query_parameters.text(query, "model", query_parameters.FULL_NAME, "owner/name"):
         rows = _of_model(rows, model)
-    if deployment := query_parameters.text(query, "deployment", _FULL_NAME, "owner/name"):
+    if deployment := query_parameters.text(query, "deployment", query_parameters.FULL_NAME, "owner/name"):
         rows = _of_deployment(rows, deployment)
     if wanted := _tags(query):
         rows = tags.tagged(rows, wanted)

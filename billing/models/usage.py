@@ -52,7 +52,7 @@ class UsageRecord(models.Model):
     """
 
     key = models.CharField(max_length=120, unique=True)
-    account = models.ForeignKey(Account, models.PROTECT)
+    account = models.ForeignKey(Account, models.PROTECT, db_index=False)
     subject = models.CharField(max_length=64)  # `prediction/<id>`, `instance/<id>`
     meter = models.CharField(max_length=24, choices=Meter)
     quantity = models.BigIntegerField()  # base units of the meter
@@ -84,6 +84,7 @@ class UsageRecord(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["account", "period", "model_name"], name="usage_by_account_period"),
+            models.Index(fields=["account", "id"], name="usage_by_account"),
             models.Index(fields=["subject"], name="usage_by_subject"),
             models.Index(fields=["account", "id"], name="usage_unposted", condition=models.Q(posting__isnull=True)),
         ]

@@ -11,6 +11,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from marketplace.lib.problems import FieldError, ValidationFailed
 
+FULL_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"  # `owner/name`, for `text`
+
 
 def moment(query: Mapping[str, str], name: str) -> datetime.datetime | None:
     """An ISO 8601 date-time; without a zone it is UTC, a bare date is midnight. Raises ValidationFailed."""

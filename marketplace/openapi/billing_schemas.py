@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from marketplace.openapi.schemas import COUNT, LINK, TEXT, TIME, array, nullable, record, ref
+from billing.models import LimitPeriod, LimitScope
+from billing.money import AMOUNT
+from marketplace.openapi.schemas import COUNT, LINK, TEXT, TIME, array, nullable, page_of, record, ref
 
 MONEY: dict[str, Any] = {
     **TEXT,
@@ -10,7 +12,15 @@ MONEY: dict[str, Any] = {
     "description": "A decimal number, in units of the currency",
     "example": "0.000277778",
 }
+GIVEN_MONEY: dict[str, Any] = {**TEXT, "pattern": f"^{AMOUNT}$", "example": "100.00"}
 CURRENCY: dict[str, Any] = {**TEXT, "example": "usd"}
+_DAY: dict[str, Any] = {**TEXT, "format": "date", "example": "2026-01-02"}
+_SCOPE: dict[str, Any] = {"type": "string", "enum": LimitScope.values}
+_PERIOD: dict[str, Any] = {"type": "string", "enum": LimitPeriod.values, "description": "A calendar one, of UTC"}
+_KEY: dict[str, Any] = {
+    **TEXT,
+    "description": "Empty for the account; else the id of a token or member, or a deployment's `owner/name`",
+}
 
 _RECEIPT: dict[str, Any] = {
     "document": {**TEXT, "description": "The text that is signed, JSON. Its bytes in UTF-8 are what counts"},
@@ -144,5 +154,171 @@ BILLING_SCHEMAS: dict[str, Any] = {
             "urls": record({"get": LINK}),
         },
         optional="deployment",
+    ),
+    "Balance": record(
+        {
+            "mode": {"type": "string", "enum": ["internal", "trial", "prepaid", "postpaid"]},
+            "status": {"type": "string", "enum": ["active", "restricted", "suspended", "closed"]},
+            "currency": CURRENCY,
+            "available": nullable({**MONEY, "description": "What new work may cost; null: it is metered, not charged"}),
+            "balance": {**MONEY, "description": "Credit of all kinds, less any overrun"},
+            "free": {**MONEY, "description": "Of it: free credit"},
+            "paid": {**MONEY, "description": "Of it: bought credit"},
+            "overrun": {**MONEY, "description": "What work cost beyond the credit"},
+            "held": {**MONEY, "description": "Reserved for work that is under way"},
+            "owed": {**MONEY, "description": "Used, and not paid yet, of an account with invoices"},
+            "credit_line": {**MONEY, "description": "How much may be owed"},
+            "pending_top_ups": {**MONEY, "description": "Credit that is being bought"},
+            "month_to_date": {**MONEY, "description": "Used in this month of UTC"},
+            "per_day": {**MONEY, "description": "Used a day, the mean of the last seven"},
+            "days_left": nullable({**COUNT, "description": "Until the credit is used up, if that goes on"}),
+        }
+    ),
+    "Usage": record(
+        {
+            "from": _DAY,
+            "to": _DAY,
+            "group_by": array(TEXT),
+            "currency": CURRENCY,
+            "total": MONEY,
+            "groups": array(
+                record(
+                    {
+                        "day": _DAY,
+                        "model": nullable(TEXT),
+                        "version": nullable(TEXT),
+                        "deployment": nullable(TEXT),
+                        "hardware": nullable(TEXT),
+                        "token": nullable(TEXT),
+                        "token_name": nullable(TEXT),
+                        "member": nullable(TEXT),
+                        "meter": LINE["meter"],
+                        "quantity": LINE["quantity"],
+                        "runs": {"type": "integer", "description": "That used the meter"},
+                        "gross": LINE["gross"],
+                        "amount": LINE["amount"],
+                    },
+                    optional="day model version deployment hardware token token_name member",
+                    description="Has the members that were grouped by; null for no token, member or deployment",
+                )
+            ),
+        }
+    ),
+    "UsageRecord": record(
+        {
+            "id": {**TEXT, "description": "Its key: what was used, and which meter"},
+            "occurred_at": TIME,
+            "period": {**TEXT, "example": "2026-01"},
+            "prediction": TEXT,
+            "training": TEXT,
+            "instance": TEXT,
+            "model": TEXT,
+            "version": TEXT,
+            "hardware": TEXT,
+            "deployment": nullable(TEXT),
+            "class": {**TEXT, "example": "shared"},
+            **LINE,
+            "currency": CURRENCY,
+            "token": nullable({**TEXT, "description": "Id of the API token that was used"}),
+            "status": {"type": "string", "enum": ["pending", "final"]},
+            "fault_class": TEXT,
+            "corrects": nullable({**TEXT, "description": "Id of the record that it takes back, wholly or in part"}),
+            "reason": {**TEXT, "description": "Of a correction"},
+            "invoice": nullable({**TEXT, "description": "Number of the invoice it is on"}),
+        },
+        optional="prediction training instance",
+    ),
+    "UsageRecordPage": page_of("UsageRecord"),
+    "Limit": record(
+        {
+            "id": TEXT,
+            "scope": _SCOPE,
+            "key": _KEY,
+            "period": _PERIOD,
+            "limit": MONEY,
+            "hard": {"type": "boolean", "description": "New work is refused once it is reached; else it only warns"},
+            "spent": {**MONEY, "description": "In the period that runs, after discounts, before credit"},
+            "held": {**MONEY, "description": "By work that is under way"},
+            "left": MONEY,
+            "resets_at": TIME,
+        }
+    ),
+    "Limits": record({"limits": array(ref("Limit"))}),
+    "NewLimit": record(
+        {
+            "scope": {**_SCOPE, "default": "account"},
+            "key": {**_KEY, "default": ""},
+            "period": _PERIOD,
+            "limit": GIVEN_MONEY,
+            "hard": {"type": "boolean", "default": True},
+        },
+        optional="scope key hard",
+    ),
+    "TopUp": record(
+        {
+            "id": TEXT,
+            "status": {
+                "type": "string",
+                "enum": ["created", "sent", "requires_action", "unknown", "succeeded", "failed", "expired"],
+            },
+            "source": {"type": "string", "enum": ["checkout", "saved_card", "auto_reload"]},
+            "amount": {**TEXT, "description": "Credit that is bought, in units of the currency"},
+            "tax": TEXT,
+            "refunded": {**TEXT, "description": "What went back to the card"},
+            "currency": CURRENCY,
+            "checkout_url": nullable({**LINK, "description": "Where it can be paid, while it can"}),
+            "error": nullable(TEXT),
+            "decline_code": nullable({**TEXT, "description": "Why the card's bank refused"}),
+            "card": nullable({**TEXT, "description": "Its brand and last four digits"}),
+            "receipt_number": nullable(TEXT),
+            "created_at": TIME,
+            "settled_at": nullable(TIME),
+            "urls": record({"get": LINK}),
+        }
+    ),
+    "TopUpPage": page_of("TopUp"),
+    "NewTopUp": record(
+        {
+            "amount": {**GIVEN_MONEY, "example": "25.00"},
+            "saved_card": {
+                "type": "boolean",
+                "default": False,
+                "description": "Charge the default card now. Without it the answer's `checkout_url` is where to pay",
+            },
+        },
+        optional="saved_card",
+    ),
+    "CardSetup": record({"url": {**LINK, "description": "A page on which the card is given"}}),
+    "PaymentMethod": record(
+        {
+            "id": TEXT,
+            "brand": TEXT,
+            "last4": TEXT,
+            "exp_month": COUNT,
+            "exp_year": COUNT,
+            "is_default": {"type": "boolean", "description": "It is the one that is charged"},
+            "created_at": TIME,
+        }
+    ),
+    "PaymentMethods": record({"payment_methods": array(ref("PaymentMethod"))}),
+    "AutoReload": record(
+        {
+            "enabled": {"type": "boolean"},
+            "threshold": {**MONEY, "description": "Credit is bought when no more is left"},
+            "target": {**MONEY, "description": "So much that there is this much again"},
+            "monthly_cap": nullable({**MONEY, "description": "At most this much a month; null for no cap"}),
+            "currency": CURRENCY,
+            "note": nullable({**TEXT, "description": "Why it was turned off"}),
+            "waits_until": nullable(TIME),
+        }
+    ),
+    "NewAutoReload": record(
+        {
+            "enabled": {"type": "boolean"},
+            "threshold": nullable({**GIVEN_MONEY, "description": "At least 5.00; without it as before"}),
+            "target": nullable({**GIVEN_MONEY, "description": "At least 15.00; without it as before"}),
+            "monthly_cap": nullable({**GIVEN_MONEY, "description": "null, or none given: no cap"}),
+        },
+        optional="threshold target monthly_cap",
     ),
 }

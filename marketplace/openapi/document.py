@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from billing.usage_groups import GROUPS
 from marketplace.openapi.batch_schemas import BATCH_SCHEMAS
 from marketplace.openapi.billing_schemas import BILLING_SCHEMAS
 from marketplace.openapi.catalog_schemas import CATALOG_SCHEMAS
@@ -27,8 +28,10 @@ _PROBLEMS = {
     "413": "Too large",
     "422": "Body or input break the schema",
     "429": "Too many requests: `Retry-After` says when to come again",
+    "503": "What it needs does not answer: try again later",
 }
 _TEXT = {"type": "string"}
+_DAY = {"type": "string", "format": "date", "example": "2026-01-02"}
 _FILTER = {**_TEXT, "pattern": "^[^\\u0000]*$"}  # the database takes no NUL
 _FULL_NAME = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"}
 _PARAMETERS: dict[str, dict[str, Any]] = {
@@ -120,6 +123,40 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
         "in": "query",
         "schema": {"type": "integer", "minimum": 0, "maximum": 30, "default": 0},
         "description": "Seconds to hold the answer while there is nothing new",
+    },
+    "from": {"in": "query", "schema": TIME, "description": "What was used then or later"},
+    "to": {"in": "query", "schema": TIME, "description": "What was used earlier"},
+    "from_day": {
+        "name": "from",
+        "in": "query",
+        "schema": _DAY,
+        "description": "The first day, UTC. Without it that of the month of `to`",
+    },
+    "to_day": {
+        "name": "to",
+        "in": "query",
+        "schema": _DAY,
+        "description": "The last day, UTC, at most a year after the first. Without it today",
+    },
+    "group_by": {
+        "in": "query",
+        "schema": {
+            "type": "string",
+            "default": "model",
+            "example": "model,day",
+            "pattern": f"^({'|'.join(GROUPS)})(,({'|'.join(GROUPS)}))*$",
+        },
+        "description": f"By commas: {', '.join(GROUPS)}. Meters are never added together",
+    },
+    "format": {
+        "in": "query",
+        "schema": {"type": "string", "enum": ["json", "csv"]},
+        "description": "`csv`, as with `Accept: text/csv`: a file, as long as it is",
+    },
+    "token": {
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 2**62},
+        "description": "Only what this API token used, by its id",
     },
     "after": {
         "in": "query",
@@ -217,6 +254,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
         answers[status] = {"description": _SUCCESSES[status], **_headers(*shared, *own)}
         if schema is not None:
             answers[status]["content"] = {operation.answer_type: _content(schema, operation.answer_example)}
+            if operation.csv_example:
+                answers[status]["content"]["text/csv"] = _content(_TEXT, operation.csv_example)
         if operation.links:
             answers[status]["links"] = {
                 link.to: {"operationId": link.to, "parameters": link.parameters} for link in operation.links

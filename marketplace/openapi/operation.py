@@ -21,6 +21,7 @@ class Link:
 class Operation:
     """answer: schema of the body by status (None: no body). parameters: names in the query or header, see document.
 
+    csv_example: of the answer as CSV, where it may be asked for with `format=csv`; "" where it may not.
     also: further successful answers as (status, schema, example), which have none of the operation's headers and links.
     headers: of the successful answers, names in document, beside those that every answer has. links: from them.
     What all operations share is not said here: the answers 401 and 429, 400 and 413 of those that
@@ -39,6 +40,7 @@ class Operation:
     body_example: Any = None
     answer_type: str = JSON
     answer_example: Any = None
+    csv_example: str = ""
     parameters: tuple[str, ...] = ()
     also: tuple[tuple[str, dict[str, Any], Any], ...] = ()
     headers: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from marketplace.lib.endpoints import json_answer
 from marketplace.openapi import document
 from marketplace.openapi.operation import EXTENSION
 
-_METHODS = ("get", "post", "patch", "delete", "x-query")
+_METHODS = ("get", "post", "put", "patch", "delete", "x-query")
 
 
 @dataclass(frozen=True, slots=True)

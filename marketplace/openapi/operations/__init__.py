@@ -7,11 +7,13 @@ from marketplace.openapi.operation import Operation
 from marketplace.openapi.operations import (
     account,
     batches,
+    billing,
     catalog,
     deployments,
     events,
     files,
     models,
+    payments,
     predictions,
     quotes,
     receipts,
@@ -29,6 +31,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *quotes.OPERATIONS,
     *receipts.OPERATIONS,
+    *billing.OPERATIONS,
+    *payments.OPERATIONS,
     *account.OPERATIONS,
 )
 SEARCH = models.SEARCH
