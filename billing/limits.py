@@ -31,6 +31,11 @@ class LimitState:
         return self.spent_nanos + self.held_nanos
 
     @property
+    def is_reached(self) -> bool:
+        """Does it refuse all new work?"""
+        return self.limit.is_hard and self.used_nanos >= self.limit.limit_nanos
+
+    @property
     def left_nanos(self) -> int:
         """What new work may still use; 0 when it is used up."""
         return max(0, self.limit.limit_nanos - self.used_nanos)
@@ -94,6 +99,14 @@ def remove_limit(account_id: int, limit_id: int) -> None:
         removed, _ = SpendLimit.objects.filter(pk=limit_id, account_id=account_id).delete()
         if not removed:
             raise NotFound
+        accounts.tell_changed(account_id)
+
+
+def choose_stopping(account_id: int, *, stops: bool) -> None:
+    """Is work that runs stopped too when a hard limit is reached?  Source: billing.md 8.3."""
+    with transaction.atomic():
+        accounts.lock(account_id)
+        BillingAccount.objects.filter(pk=account_id).update(stops_at_limit=stops)
         accounts.tell_changed(account_id)
 
 

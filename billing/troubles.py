@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.urls import reverse
 
+from billing import limit_lists
 from billing.models import BillingAccount, CreditBucket, Dispute, Invoice, TopUp
 from billing.money import NANOS_PER_CENT, in_words
 from billing.overview import Overview
@@ -40,7 +41,7 @@ class Trouble:
 
 def troubles(payer: BillingAccount, seen: Overview, *, now: datetime.datetime) -> list[Trouble]:
     """All that is wrong, the worst first."""
-    found = [*_status(payer), *_credit(seen), *_payments(payer), *_expiring(payer, now)]
+    found = [*_status(payer), *_limits(payer), *_credit(seen), *_payments(payer), *_expiring(payer, now)]
     return sorted(found, key=lambda trouble: ("bad", "warn", "info").index(trouble.level))
 
 
@@ -52,6 +53,12 @@ def payments_are_on() -> bool:
 def _status(payer: BillingAccount) -> Iterator[Trouble]:
     if texts := _STATUSES.get(BillingAccount.Status(payer.status)):
         yield Trouble(*texts)
+
+
+def _limits(payer: BillingAccount) -> Iterator[Trouble]:
+    for one in limit_lists.reached(payer.pk):
+        title = "A spend limit is reached; credit does not change that."
+        yield Trouble("bad", title, one.sentence, "Raise the limit", reverse("billing_limits"))
 
 
 def _credit(seen: Overview) -> Iterator[Trouble]:

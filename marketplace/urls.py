@@ -9,7 +9,16 @@ from billing.stripe_webhook import stripe_webhook
 from marketplace import console
 from marketplace.health import health
 from marketplace.lib.endpoints import endpoint
-from marketplace.pages import api_reference, billing_overview, catalog, comparison, model, playground, reports
+from marketplace.pages import (
+    api_reference,
+    billing_limits,
+    billing_overview,
+    catalog,
+    comparison,
+    model,
+    playground,
+    reports,
+)
 from runner import deployment_views, publish_views
 from runner import views as runner_views
 from runner.api_files import output
@@ -27,6 +36,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("accounts.urls")),
     path("account/", include("billing.urls")),
     path("account/billing", billing_overview.billing_overview, name="billing"),  # named in answers of the API
+    path("account/billing/limits", billing_limits.limit_list, name="billing_limits"),  # as above
+    path("account/billing/limits/stopping", billing_limits.choose_stopping, name="billing_stopping"),
+    path("account/billing/limits/<int:limit_id>/remove", billing_limits.remove_limit, name="remove_billing_limit"),
     path("account/deployments", deployment_views.deployment_list, name="deployments"),
     path("account/deployments/<str:name>", deployment_views.deployment_page, name="deployment"),
     path("account/deployments/<str:name>/delete", deployment_views.delete_deployment, name="delete_deployment"),
