@@ -5,7 +5,7 @@ Every handler fetches the object anew and may run at any time and any number of 
 
 from collections.abc import Callable, Mapping
 
-from billing import card_refunds, cards, checkout, customers, disputes, payouts, top_ups
+from billing import card_refunds, cards, checkout, customers, disputes, invoice_settling, payouts, top_ups
 
 Handler = Callable[[str], object]
 
@@ -34,6 +34,9 @@ HANDLERS: Mapping[str, Handler] = {
     "charge.dispute.funds_withdrawn": disputes.settle_dispute,
     "charge.dispute.funds_reinstated": disputes.settle_dispute,
     "radar.early_fraud_warning.created": card_refunds.heed_fraud_warning,
+    "invoice.paid": invoice_settling.settle_invoice,
+    "invoice.payment_failed": invoice_settling.settle_invoice,
+    "invoice.payment_action_required": invoice_settling.settle_invoice,
     "payout.paid": payouts.settle_payout,
     "payout.failed": payouts.settle_payout,
 }

@@ -7,8 +7,11 @@ from celery import shared_task
 from billing import (
     auto_reload,
     card_refunds,
+    collection,
+    discounts,
     expiry,
     incidents,
+    invoice_jobs,
     posting,
     reconciliation,
     seals,
@@ -91,6 +94,30 @@ def reload_credit(account_id: int) -> None:
 def sweep_auto_reload() -> None:
     """Every minute: find the accounts whose wake-up was lost, and the retries that are due."""
     auto_reload.sweep(now=_now())
+
+
+@shared_task
+def close_periods() -> None:
+    """Every hour: in a month's first week needs accounts with usage of the month before, leaves them invoiced."""
+    invoice_jobs.close_periods()
+
+
+@shared_task
+def collect_invoices() -> None:
+    """Every minute: needs invoices whose next step is due, leaves each paid or with a later step."""
+    collection.collect_due()
+
+
+@shared_task
+def issue_interims() -> None:
+    """Every minute: needs postpaid accounts that owe too much, leaves them billed."""
+    invoice_jobs.issue_interims()
+
+
+@shared_task
+def settle_discounts() -> None:
+    """Every hour: needs usage above the first tier, leaves its discount posted."""
+    discounts.settle_all()
 
 
 def _now() -> datetime.datetime:

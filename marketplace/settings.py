@@ -102,6 +102,10 @@ CELERY_BEAT_SCHEDULE = {
     # They expire: a worker that was away must not find an hour of them in its queue.
     "note-worker": {"task": "runner.tasks.note_worker", "schedule": 5.0, "options": {"expires": 10}},
     "deliver-webhooks": {"task": "runner.tasks.sweep_webhooks", "schedule": 5.0, "options": {"expires": 10}},
+    "close-periods": {"task": "billing.tasks.close_periods", "schedule": 3600.0, "options": {"expires": 3600}},
+    "collect-invoices": {"task": "billing.tasks.collect_invoices", "schedule": 60.0, "options": {"expires": 60}},
+    "issue-interim-invoices": {"task": "billing.tasks.issue_interims", "schedule": 60.0, "options": {"expires": 60}},
+    "settle-discounts": {"task": "billing.tasks.settle_discounts", "schedule": 3600.0, "options": {"expires": 3600}},
     "post-usage": {"task": "billing.tasks.post_usage", "schedule": 1.0, "options": {"expires": 2}},
     "expire-credit": {"task": "billing.tasks.expire_credit", "schedule": 300.0},
     "grant-trials": {"task": "billing.tasks.grant_trials", "schedule": 60.0, "options": {"expires": 60}},
@@ -368,6 +372,27 @@ if RECEIPT_SIGNING_KEY:
 RECEIPT_RETIRED_KEYS: list[str] = [
     _key_of_32_bytes("RECEIPT_RETIRED_KEYS", text) for text in env.list("RECEIPT_RETIRED_KEYS", default=[])
 ]
+
+# --- Invoices -----------------------------------------------------------------------------------------------------
+
+BILLING_SELLER_NAME: str = env.str("BILLING_SELLER_NAME", default=SITE_NAME)  # as invoices and receipts say
+BILLING_SELLER_ADDRESS: str = env.str("BILLING_SELLER_ADDRESS", default="").replace("\\n", "\n")
+BILLING_SELLER_TAX_ID: str = env.str("BILLING_SELLER_TAX_ID", default="")
+BILLING_INVOICE_DUE_DAYS: int = env.int("BILLING_INVOICE_DUE_DAYS", default=14)  # of invoices not paid by saved card
+BILLING_COLLECTION_MINIMUM_CENTS: int = env.int("BILLING_COLLECTION_MINIMUM_CENTS", default=50)  # less is carried over
+BILLING_INTERIM_THRESHOLD_CENTS: int = env.int("BILLING_INTERIM_THRESHOLD_CENTS", default=5000)
+
+
+def _discount_tiers(text: str) -> list[tuple[int, int]]:
+    """`1000:5,10000:10`: 5 % off what a month's usage has above $1,000, 10 % off what it has above $10,000."""
+    tiers = [re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", part) for part in text.split(",") if part.strip()]
+    found = [(int(tier[1]), int(tier[2])) for tier in tiers if tier]
+    if len(found) < len(tiers) or found != sorted(set(found)) or any(percent > 100 for _, percent in found):
+        raise ImproperlyConfigured(f"BILLING_DISCOUNT_TIERS: expected tiers like 1000:5,10000:10, got {text!r}")
+    return found
+
+
+BILLING_DISCOUNT_TIERS = _discount_tiers(env.str("BILLING_DISCOUNT_TIERS", default=""))  # (from dollars, percent)
 
 # --- What users' addresses may reach ------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ class Invoice(models.Model):
     currency = models.CharField(max_length=3, default="usd")
     first_seq = models.BigIntegerField()
     last_seq = models.BigIntegerField()
+    unbilled_seq = models.BigIntegerField(default=0)  # it covers the entries of `unbilled:…` up to this position
+    wallet_seq = models.BigIntegerField(default=0)  # … and of `wallet:…`
     carried_in_nanos = models.BigIntegerField(default=0)  # from the invoice before
     carried_out_nanos = models.BigIntegerField(default=0)  # to the next one
     total_cents = models.BigIntegerField()  # due, with tax
@@ -63,7 +65,16 @@ class Invoice(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["account", "first_seq"], name="invoice_covers_once"),
+            models.UniqueConstraint(
+                fields=["account", "first_seq"],
+                name="invoice_covers_once",
+                condition=models.Q(last_seq__gte=models.F("first_seq")),  # one without postings bills what was voided
+            ),
+            models.UniqueConstraint(
+                fields=["account", "period"],
+                name="invoice_closes_period_once",
+                condition=models.Q(kind__in=["monthly", "statement"]),
+            ),
             models.CheckConstraint(condition=models.Q(total_cents__gte=0, tax_cents__gte=0), name="invoice_is_sane"),
         ]
         indexes: ClassVar = [

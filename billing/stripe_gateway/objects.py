@@ -306,7 +306,9 @@ class StripeInvoice:
             customer_id=_id(shown.get("customer")),
             invoice_id=(shown.get("metadata") or {}).get("invoice_id", ""),
             hosted_url=shown.get("hosted_invoice_url") or "",
-            paid_out_of_band=bool(shown.get("paid_out_of_band")),
+            # Newer versions have no member for it; what is paid elsewhere is never attempted.
+            paid_out_of_band=shown.get("status") == "paid"
+            and bool(shown.get("amount_paid_off_stripe") or not shown.get("attempted")),
         )
 
 
