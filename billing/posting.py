@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from kombu.exceptions import OperationalError
 
-from billing import accounts, credit, holds, ledger, receipts, rollups
+from billing import accounts, credit, holds, ledger, low_balance, receipts, rollups
 from billing.credit import Taken
 from billing.ledger import Entry
 from billing.models import BillingAccount, LedgerTxn, UsagePosting, UsageRecord
@@ -117,6 +117,7 @@ def _post_batch(payer: BillingAccount, limit: int) -> int:
     holds.settle_many(_by_subject(records))
     rollups.merge(posting)
     receipts.write_many(payer, records)
+    low_balance.tell_if_crossed(payer, amount)
     if payer.reload_enabled:
         transaction.on_commit(partial(_reload_if_low, payer.pk))
     return len(records)

@@ -83,8 +83,20 @@ SCHEMAS: dict[str, Any] = {
             "title": TEXT,
             "invalid_fields": array(record({"type": TEXT, "field": TEXT, "description": TEXT})),
             "errors": array(record({"pointer": TEXT, "detail": TEXT}, optional="pointer")),
+            "code": {**TEXT, "description": "Extension: the kind of it, for programs, where there are several"},
+            "required": {**TEXT, "description": "Extension, of 402: what the work needs, a decimal number"},
+            "available": {**TEXT, "description": "Extension, of 402: what credit or limit leaves"},
+            "currency": TEXT,
+            "limit": {
+                **nullable(record({"scope": TEXT, "key": TEXT, "period": TEXT, "value": TEXT, "used": TEXT})),
+                "description": "Extension, of 402: the spend limit that refused; null where it was credit",
+            },
+            "resets_at": nullable({**TIME, "description": "Extension, of 402: when the limit starts anew"}),
+            "resolution": record(
+                {"action": TEXT, "url": TEXT}, description="Extension, of 402: what lifts it, and where"
+            ),
         },
-        optional="title invalid_fields errors",
+        optional="title invalid_fields errors code required available currency limit resets_at resolution",
         description="Every error has this form. `invalid_fields` say what of an input is wrong, `errors` of the rest.",
     ),
     "Account": record(

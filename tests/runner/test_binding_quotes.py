@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from billing.models import Price, Quote, UsageRecord
+from billing.models import Hold, Price, Quote, UsageRecord
 from billing.rating import cost
 from marketplace.lib.problems import Conflict
 from runner import binding_quotes
 from runner.models import Prediction
 from runner.quotes import Basis
+from tests.billing.factories import fund
 from tests.models_catalog.factories import VersionFactory, schema
 from tests.runner.factories import end, make_prediction
 
@@ -106,6 +107,19 @@ def test_a_run_that_took_longer_costs_the_maximum(api, known):
     end(run, predict_us=60 * SECOND)
     record = UsageRecord.objects.get(subject=f"prediction/{run.pk}")
     assert (record.gross_nanos, record.amount_nanos, record.quantity) == (6_000_000, 1_350_000, 60 * SECOND)
+
+
+def test_what_is_held_for_a_run_is_the_maximum(api, alice, known):
+    fund(alice, 10**9)
+    run = created(api, known, quoted(api, known)).json()["id"]
+    assert Hold.objects.get(subject=f"prediction/{run}").amount_nanos == 1_350_000
+
+
+def test_a_quote_is_as_good_as_new_after_a_creation_that_was_refused(api, alice, known):
+    quote = quoted(api, known)
+    fund(alice, 1_000)
+    assert created(api, known, quote).status_code == 402
+    assert api.get(f"/v1/quotes/{quote['id']}").json()["used_by"] is None
 
 
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
