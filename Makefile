@@ -18,7 +18,7 @@ COMPILE := $(VENV)/bin/uv pip compile --quiet --generate-hashes --no-header --no
 	--python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick chaos lint fmt types bench bench-peers fuzz requirements clean
+.PHONY: help run test test-quick chaos lint fmt types bench bench-peers bench-billing fuzz requirements clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: $(DEV)  ## Measure this site against coglet itself: ratios, written to do
 
 bench-peers: $(DEV)  ## The same, and against other servers, which it installs apart
 	$(PY) -m tests.bench --peers
+
+bench-billing: $(DEV)  ## Measure posting and reports with 1, 3 and 10 million usage records: takes long, and 15 GB
+	$(PY) -m tests.bench.money
 
 fuzz: $(DEV)  ## Call a site's API at random, by its own document, for FUZZ_SECONDS (600)
 	$(PY) -m tests.fuzz

@@ -113,7 +113,7 @@ def _post_batch(payer: BillingAccount, limit: int) -> int:
     sides, taken = _sides(payer, amount)
     txn = _charge(payer, records, sides, taken) if amount else None
     posting = add_posting(payer, txn, amount, sides)
-    UsageRecord.objects.filter(pk__in=[record.pk for record in records]).update(posting=posting)
+    _set_posting(records, posting)
     holds.settle_many(_by_subject(records))
     rollups.merge(posting)
     receipts.write_many(payer, records)
@@ -121,6 +121,13 @@ def _post_batch(payer: BillingAccount, limit: int) -> int:
     if payer.reload_enabled:
         transaction.on_commit(partial(_reload_if_low, payer.pk))
     return len(records)
+
+
+def _set_posting(records: Sequence[UsageRecord], posting: UsagePosting) -> None:
+    """In one statement with one parameter: hundreds of placeholders take longer than the update."""
+    with connection.cursor() as cursor:
+        ids = [record.pk for record in records]
+        cursor.execute("UPDATE billing_usagerecord SET posting_id = %s WHERE id = ANY(%s)", [posting.pk, ids])
 
 
 def _by_subject(records: Sequence[UsageRecord]) -> dict[str, int]:

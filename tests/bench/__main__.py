@@ -6,9 +6,9 @@
 import argparse
 from contextlib import ExitStack
 
-from tests.bench import coglet_alone, peers, search, site
+from tests.bench import coglet_alone, peers, report, search, site
 from tests.bench.load import Call, measure_requests, measure_streams
-from tests.bench.report import COGLET, OURS, PAGE, Measured, page
+from tests.bench.report import COGLET, OURS, Measured, page
 from tests.bench.site import BenchSite
 
 _FIRST_CHUNKS = 20
@@ -29,7 +29,7 @@ def main() -> None:
     text = page(measured)
     print(text)
     if not options.dry:
-        PAGE.write_text(text)
+        report.write(text)
 
 
 def _measure_requests(ours: BenchSite, measured: Measured) -> None:

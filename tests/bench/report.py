@@ -12,6 +12,7 @@ from tests.bench.search import Latency
 
 OURS, COGLET = "Modelyard", "coglet alone"
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+MONEY = "## Money: posting usage, reporting a month"
 _ABOUT = """\
 Made by `make bench` (`tests/bench/`). Ratios compare medians of rounds that were interleaved on one machine; columns in
 milliseconds or per second are for information only and belong to this machine alone. The platform runs as in
@@ -37,7 +38,7 @@ def page(measured: Measured) -> str:
     parts = [
         "# Benchmarks",
         _ABOUT,
-        f"Machine: {_machine()}. {measured.rounds} rounds, {measured.seconds:g} s for each load of each round.",
+        f"Machine: {machine()}. {measured.rounds} rounds, {measured.seconds:g} s for each load of each round.",
         "## Synchronous predictions of a trivial model",
         _requests_table(measured),
         "## First chunk of a stream",
@@ -50,7 +51,8 @@ def page(measured: Measured) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What it was measured on, in words."""
     names = (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name"))
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = f"{platform.system()}, Python {platform.python_version()}"
@@ -79,14 +81,14 @@ def _requests_table(measured: Measured) -> str:
             ]
         )
     head = ["server", "connections", "our throughput ÷ its", "our p50 ÷ its", "per s", "p50 ms", "p99 ms", "failed"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _first_table(measured: Measured) -> str:
     base = median_of(measured.first[COGLET], "first_ms")
     first = {way: median_of(runs, "first_ms") for way, runs in measured.first.items()}
     rows = [[way, f"{ms / base:.2f}", f"{ms - base:+.1f}", f"{ms:.1f}"] for way, ms in first.items()]
-    return _table(["way", "÷ coglet's own", "more than coglet's, ms", "p50 ms"], rows)
+    return table(["way", "÷ coglet's own", "more than coglet's, ms", "p50 ms"], rows)
 
 
 def _burst_table(measured: Measured) -> str:
@@ -100,7 +102,7 @@ def _burst_table(measured: Measured) -> str:
         ]
         for way, runs in measured.burst.items()
     ]
-    return _table(["way", "chunks that arrived (fewest)", "time ÷ coglet's own", "ms"], rows)
+    return table(["way", "chunks that arrived (fewest)", "time ÷ coglet's own", "ms"], rows)
 
 
 def _search_table(measured: Measured) -> str:
@@ -115,7 +117,7 @@ def _search_table(measured: Measured) -> str:
         ]
         for each in measured.search
     ]
-    return _table(["models", f"p50 ÷ at {base.models:,}", f"p99 ÷ at {base.models:,}", "p50 ms", "p99 ms"], rows)
+    return table(["models", f"p50 ÷ at {base.models:,}", f"p99 ÷ at {base.models:,}", "p50 ms", "p99 ms"], rows)
 
 
 def _ratio(ours: float, theirs: float) -> str:
@@ -127,6 +129,19 @@ def median_of(rounds: Sequence[object], name: str) -> float:
     return statistics.median(float(getattr(each, name)) for each in rounds)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def write(text: str) -> None:
+    """The page of `make bench`; the section about money, which is measured apart, stays."""
+    _, _, money = PAGE.read_text().partition(MONEY)
+    PAGE.write_text(f"{text}\n{MONEY}{money}" if money else text)
+
+
+def write_money(text: str) -> None:
+    """That section, at the end of the page."""
+    others, _, _ = PAGE.read_text().partition(MONEY)
+    PAGE.write_text(f"{others.rstrip()}\n\n{MONEY}\n\n{text}\n")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

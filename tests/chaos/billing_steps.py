@@ -1,8 +1,11 @@
 """`python -m tests.chaos.billing_steps`: the way of money from a run's end on, killed where BILLING_CRASH_AT says.
 
-`post:before`, `post:after`, or `post:inside:3`: at the third call of a function that the step calls in its transaction.
+`post:before`, `post:after`, or `post:FUNCTION:2`: when FUNCTION, which the step calls in its transaction, returns from
+its second call.
 """
 
+import contextlib
+import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -10,15 +13,19 @@ from unittest import mock
 
 import django
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 # What each step calls between its first and its last write.
 INSIDE = {
-    "end": "runner.lifecycle.webhooks.enqueue_many",
-    "post": "billing.posting.credit.consume",
-    "settle": "billing.posting.rollups.merge",
-    "refund": "billing.refunds.credit.give_back",
-    "expire": "billing.expiry.credit.consume",
+    "end": ("runner.lifecycle.webhooks.enqueue_many",),
+    "post": ("billing.posting.credit.consume", "billing.posting.rollups.merge"),
+    "refund": ("billing.refunds.credit.give_back",),
+    "expire": ("billing.expiry.credit.consume",),
 }
+POINTS = [
+    *(f"{step}:{where}" for step in INSIDE for where in ("before", "after")),
+    *(f"{step}:{path}:{call}" for step, paths in INSIDE.items() for path in paths for call in (1, 2)),
+]
 
 
 def end_runs() -> None:
@@ -58,14 +65,7 @@ def expire() -> None:
         pass
 
 
-STEPS: dict[str, Callable[[], None]] = {
-    "end": end_runs,
-    "post": post,
-    "settle": post,
-    "refund": refund,
-    "expire": expire,
-}
-POINTS = [f"{step}:{where}" for step in STEPS for where in ("before", "inside:1", "inside:2", "after")]
+STEPS: dict[str, Callable[[], None]] = {"end": end_runs, "post": post, "refund": refund, "expire": expire}
 
 
 def die() -> None:
@@ -79,10 +79,8 @@ def run(crash_at: str) -> None:
     for step, work in STEPS.items():
         if step == name and where == "before":
             die()
-        if step == name and where.startswith("inside"):
-            with mock.patch(INSIDE[step], _dying(INSIDE[step], int(where.partition(":")[2]))):
-                work()
-        else:
+        path, _, call = where.rpartition(":")
+        with mock.patch(path, _dying(path, int(call))) if step == name and path else contextlib.nullcontext():
             work()
         if step == name and where == "after":
             die()
@@ -90,15 +88,13 @@ def run(crash_at: str) -> None:
 
 def _dying(path: str, call: int) -> Callable[..., object]:
     """The function, which is the end of the process when it returns from that call."""
-    from django.utils.module_loading import import_string
-
     module, _, name = path.rpartition(".")
     function = getattr(import_string(module), name)
-    left = iter(range(call - 1))
+    calls = itertools.count(1)
 
     def dying(*args: object, **options: object) -> object:
         result = function(*args, **options)
-        if next(left, None) is None:
+        if next(calls) == call:
             die()
         return result
 
