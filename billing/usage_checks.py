@@ -30,6 +30,9 @@ SELECT r.key, r.amount_nanos, sum(c.amount_nanos)
   FROM billing_usagerecord r JOIN billing_usagerecord c ON c.corrects_id = r.id
  GROUP BY r.id HAVING r.amount_nanos + sum(c.amount_nanos) < 0
 """
+_PLATFORM = """
+SELECT r.key, r.amount_nanos FROM billing_usagerecord r WHERE r.fault_class = 'platform' AND r.amount_nanos > 0
+"""
 _ROLLUPS = """
 SELECT 'account/' || account_id || ' ' || day, u.amount, r.amount, u.runs, r.runs
   FROM (SELECT account_id, day, sum(amount_nanos) AS amount, sum(quantity) AS quantity, sum(runs) AS runs
@@ -55,4 +58,5 @@ def check_usage() -> Iterator[Difference]:
     yield from compare(_UNEXPLAINED, "a transaction of kind {0} that is not of one usage posting")
     yield from compare(_POSITIONS, "the last position is {0}; there are {1}, up to {2}")
     yield from compare(_REFUNDS, "charged {0}, corrected by {1}")
+    yield from compare(_PLATFORM, "charged {0} for a fault of the platform")
     yield from compare(_ROLLUPS, "rolled up to {0} in {2} runs, the records are {1} in {3}")

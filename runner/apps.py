@@ -9,5 +9,5 @@ class RunnerConfig(AppConfig):
     name = "runner"
 
     def ready(self) -> None:
-        """Listen to the facts of lower rooms."""
-        from runner import receivers  # noqa: F401
+        """Listen to the facts of lower rooms, and have the jobs of reconciliation."""
+        from runner import receivers, usage_checks  # noqa: F401

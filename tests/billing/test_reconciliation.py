@@ -63,6 +63,7 @@ PLANTED = {
     "a record that is gone": ("DELETE FROM billing_usagerecord WHERE amount_nanos = 75000", "usage"),
     "a roll-up": ("UPDATE billing_usagerollup SET runs = runs + 1", "usage"),
     "a gap in postings": ("UPDATE billing_usageposting SET seq = 9 WHERE seq = 1", "usage"),
+    "a charged platform fault": ("UPDATE billing_usagerecord SET fault_class = 'platform'", "usage"),
     "a posting without money": ("UPDATE billing_usageposting SET txn_id = NULL WHERE seq = 1", "usage"),
 }
 
