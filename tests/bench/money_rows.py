@@ -4,6 +4,7 @@ import datetime
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Sum
@@ -150,7 +151,7 @@ class Rows:
         caller = Caller(account_id=account_id, username="")
         return _milliseconds(lambda: reports.month_of_usage(caller, _MONTH))
 
-    def _run(self, sql: str, **params: object) -> None:
+    def _run(self, sql: str, **params: Any) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             for statement in sql.split(";\n"):
                 if statement.strip():

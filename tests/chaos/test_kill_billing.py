@@ -38,6 +38,7 @@ class Sums:
     refunded: int
     free: int
     spendable: int
+    held: int
     records: int
     receipts: int
 
@@ -45,7 +46,7 @@ class Sums:
 @pytest.fixture
 def under_way(alice, olga):
     """Ten runs that are about to end, usage that waits, a confirmed refund of an incident, credit that is over."""
-    fund(alice, 100 * SECOND)
+    fund(alice, 1_000_000 * SECOND)
     fund(alice, 20 * SECOND)
     CreditBucket.objects.update(expires_at=timezone.now())
     buy(alice, 100 * SECOND)
@@ -74,6 +75,7 @@ def sums(account) -> Sums:
         refunded=ledger.balance("service_credits"),
         free=ledger.balance("promo_cost"),
         spendable=BillingAccount.objects.get(pk=account.pk).spendable_nanos,
+        held=BillingAccount.objects.get(pk=account.pk).held_nanos,
         records=UsageRecord.objects.count(),
         receipts=RunReceipt.objects.count(),
     )
@@ -84,6 +86,7 @@ EXACT = Sums(
     refunded=4 * SECOND,
     free=86 * SECOND,
     spendable=104 * SECOND,
+    held=0,
     records=6 + RUNS + 4,
     receipts=6 + RUNS + 4,
 )
