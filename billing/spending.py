@@ -12,7 +12,8 @@ from django.db.models.functions import Coalesce, Greatest
 from billing.models import BillingAccount, Hold, SpendLimit, UsageRecord
 from billing.money import Nanos
 
-LOW_CREDIT_NANOS = 5_000_000_000  # below it, predictions may be created only slowly
+LOW_CREDIT_NANOS = Nanos(5_000_000_000)  # below it, predictions may be created only slowly
+LOW_TRIAL_CREDIT_NANOS = Nanos(1_000_000_000)  # a trial's whole credit may be no more than the other
 _CACHE_SECONDS = 5.0
 _CACHE_LIMIT = 10_000
 _cache: dict[int, tuple[float, "Standing"]] = {}
@@ -22,12 +23,14 @@ _cache: dict[int, tuple[float, "Standing"]] = {}
 class Standing:
     """left_nanos: None for an account that is not limited by credit.
 
+    low_nanos: below so much left the account is low.
     is_free: nothing stands in the way of its work: neither credit, nor a limit, nor its status. Nothing is held for it.
     """
 
     may_spend: bool
     is_low: bool
     left_nanos: Nanos | None
+    low_nanos: Nanos = LOW_CREDIT_NANOS
     is_free: bool = False
 
 
@@ -42,7 +45,8 @@ def standing(account_id: int) -> Standing:
         is_active = payer is None or payer.status == BillingAccount.Status.ACTIVE
         return FREE if is_active and not SpendLimit.objects.filter(account_id=account_id).exists() else UNLIMITED
     left = payer.available_nanos - _unposted_beyond_holds(account_id)
-    return Standing(may_spend=left > 0, is_low=left < LOW_CREDIT_NANOS, left_nanos=Nanos(left))
+    low = LOW_TRIAL_CREDIT_NANOS if payer.mode == BillingAccount.Mode.TRIAL else LOW_CREDIT_NANOS
+    return Standing(may_spend=left > 0, is_low=left < low, left_nanos=Nanos(left), low_nanos=low)
 
 
 def _unposted_beyond_holds(account_id: int) -> int:

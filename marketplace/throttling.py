@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from accounts.access import Caller
 from accounts.authentication import aauthenticate
 from billing import spending
+from billing.money import Nanos, as_decimal_string
 from marketplace.lib import dbthreads, rate_limits
 from marketplace.lib.endpoints import RateClass, rates_of
 from marketplace.lib.problems import Throttled, Unauthenticated, problem_response
@@ -55,19 +56,21 @@ class ThrottleMiddleware:
             return None
         method = "GET" if request.method == "HEAD" else str(request.method)
         rate_class = rates.get(method, RateClass.OTHER)
-        is_low = rate_class is RateClass.CREATE and await _has_low_credit(caller)
-        verdict = await rate_limits.take(*_bucket(caller, rate_class, is_low=is_low))
+        low = await _low_credit(caller) if rate_class is RateClass.CREATE else None
+        verdict = await rate_limits.take(*_bucket(caller, rate_class, is_low=low is not None))
         setattr(request, _VERDICT, verdict)
         if verdict.is_allowed:
             return None
-        return problem_response(Throttled(verdict.reset_seconds, _LOW_CREDIT.format(_rate()) if is_low else ""))
+        why = "" if low is None else _LOW_CREDIT.format(_rate(), as_decimal_string(low).removesuffix("0"))
+        return problem_response(Throttled(verdict.reset_seconds, why))
 
 
-async def _has_low_credit(caller: Caller) -> bool:
+async def _low_credit(caller: Caller) -> Nanos | None:
+    """Below what the caller's credit is low, if it is."""
     standing = spending.remembered(caller.account_id)
     if standing is None:
         standing = await dbthreads.run(spending.current_standing, caller.account_id)
-    return standing.is_low
+    return standing.low_nanos if standing.is_low else None
 
 
 def _bucket(caller: Caller, rate_class: RateClass, *, is_low: bool) -> tuple[str, Limit]:
@@ -88,5 +91,5 @@ def _rate() -> int:
 
 _LOW_CREDIT = (
     "Your rate limit for creating predictions is reduced to {} requests per minute with a burst of "
-    f"{_LOW_CREDIT_BURST} requests while you have less than ${spending.LOW_CREDIT_NANOS / 1e9:.1f} in credit."
+    f"{_LOW_CREDIT_BURST} requests while you have less than ${{}} in credit."
 )

@@ -4,6 +4,7 @@ import pytest
 
 from billing import holds, spending
 from billing.holds import HoldRequest
+from billing.models import BillingAccount
 from billing.spending import FREE
 from tests.billing.factories import fund, use
 
@@ -23,6 +24,14 @@ def test_less_than_five_dollars_is_low_and_nothing_left_ends_it(alice, funded, m
     fund(alice, funded)
     found = spending.standing(alice.pk)
     assert (found.may_spend, found.is_low, found.left_nanos) == (may_spend, is_low, funded)
+
+
+def test_a_trial_is_not_low_from_its_first_run_on(alice):
+    fund(alice, 5 * DOLLAR - 1)
+    BillingAccount.objects.update(mode=BillingAccount.Mode.TRIAL)
+    assert not spending.standing(alice.pk).is_low
+    use(alice, 160_000_000_000)  # for $4.00
+    assert spending.standing(alice.pk).is_low
 
 
 def test_usage_is_taken_off_to_the_last_nano_before_it_is_posted(alice, stranger):
