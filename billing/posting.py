@@ -60,15 +60,23 @@ def post_usage(*, account_id: int | None = None, limit: int = BATCH_RECORDS) -> 
 
 
 def sweep() -> int:
-    """Post what waits, unless another process is at it; how many records."""
+    """Post what waits, unless another process is at it; how many records. What fails is told, and holds up nobody."""
     posted = 0
     with _only_one() as is_mine:
         for _ in range(_ROUNDS if is_mine else 0):
-            count = _post_round(_waiting_accounts(), BATCH_RECORDS)
+            count = sum(_try_to_post(account_id) for account_id in _waiting_accounts())
             posted += count
             if not count:
                 break
     return posted
+
+
+def _try_to_post(account_id: int) -> int:
+    try:
+        return _post_round([account_id], BATCH_RECORDS)
+    except Exception:
+        log.exception("posting_failed", account_id=account_id)
+        return 0
 
 
 def post_pending(payer: BillingAccount, *, limit: int = BATCH_RECORDS) -> int:

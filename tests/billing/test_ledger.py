@@ -31,7 +31,7 @@ def test_a_posting_moves_balances_and_what_the_account_may_spend(alice):
     assert BillingAccount.objects.get(pk=alice.pk).spendable_nanos == DOLLAR
 
 
-def test_the_same_key_again_changes_nothing_and_another_content_is_refused(alice):
+def test_inv_03_the_same_key_again_changes_nothing_and_another_content_is_refused(alice):
     first, _ = top_up(alice)
     assert top_up(alice) == (first, False)
     with pytest.raises(PostingConflict):
@@ -81,7 +81,7 @@ def test_a_sealed_day_takes_no_posting(alice):
 
 
 @pytest.mark.parametrize("table", [LedgerTxn, LedgerEntry], ids=lambda table: table.__name__)
-def test_inv_02_the_database_refuses_changes(alice, table):
+def test_inv_02_f45_the_database_refuses_changes(alice, table):
     top_up(alice)
     for change in ("DELETE FROM {}", "UPDATE {} SET id = id"):
         with pytest.raises(Error, match="append-only"), connection.cursor() as cursor, transaction.atomic():

@@ -85,7 +85,7 @@ def test_an_internal_account_costs_the_platform(alice):
     assert BillingAccount.objects.get(pk=alice.pk).spendable_nanos == 0
 
 
-def test_free_runs_are_posted_without_a_ledger_transaction(alice):
+def test_inv_14_platform_faults_are_posted_without_a_ledger_transaction(alice):
     use(alice, 0, fault_class="platform")
     assert posting.post_usage() == 1
     assert UsagePosting.objects.get().txn is None
@@ -114,6 +114,20 @@ def test_a_sweep_leaves_it_to_the_one_that_is_at_it(alice):
     assert posting.sweep() == 1
 
 
+def test_an_account_whose_usage_can_not_be_posted_holds_up_nobody(alice, stranger, monkeypatch):
+    use(alice)
+    use(stranger)
+    lock = accounts.lock
+
+    def failing(account_id):
+        assert account_id != alice.pk
+        return lock(account_id)
+
+    monkeypatch.setattr("billing.posting.accounts.lock", failing)
+    assert posting.sweep() == 1
+    assert list(UsageRecord.objects.filter(posting=None).values_list("account", flat=True)) == [alice.pk]
+
+
 def test_the_roll_up_sums_by_day_of_use_whenever_it_is_posted(alice):
     token = 7
     for number in range(4):
@@ -133,7 +147,7 @@ def test_the_roll_up_sums_by_day_of_use_whenever_it_is_posted(alice):
     ]
 
 
-def test_an_overrun_is_taken_from_the_next_payment_first(alice):
+def test_inv_05_an_overrun_is_taken_from_the_next_payment_first(alice):
     fund(alice, 0)
     use(alice, 2_000_000)
     posting.post_usage()
@@ -219,9 +233,17 @@ def test_f07_usage_told_three_times_is_recorded_and_posted_once(alice):
     for prediction_id in [*reversed(ids), *ids]:
         use(alice, 1_000_000, prediction_id=prediction_id)
     posting.post_usage()
-    assert use(alice, 9_000_000, prediction_id=ids[0]) == ids[0]
-    assert posting.post_usage() == 0
     assert -ledger.balance("revenue") == 5 * SECOND
+
+
+@pytest.mark.parametrize("is_posted", [False, True])
+def test_f08_a_run_told_again_with_another_time_stays_as_it_was_told_first(alice, is_posted):
+    run = use(alice)
+    if is_posted:
+        posting.post_usage()
+    use(alice, 9_000_000, prediction_id=run)
+    assert posting.post_usage() == (0 if is_posted else 1)
+    assert -ledger.balance("revenue") == UsageRecord.objects.get().amount_nanos == SECOND
 
 
 def test_f49_many_tiny_runs_sum_to_count_times_the_rounded_line(alice):
