@@ -10,6 +10,7 @@ from billing import (
     collection,
     discounts,
     expiry,
+    expiry_notices,
     incidents,
     invoice_jobs,
     posting,
@@ -31,6 +32,13 @@ def post_usage() -> None:
 def expire_credit() -> None:
     """Every 5 minutes: leaves no credit whose time is over."""
     while expiry.expire_due(_now()):
+        pass
+
+
+@shared_task
+def announce_expiry() -> None:
+    """Every hour: leaves nobody untold whose bought credit expires soon."""
+    while expiry_notices.send_due(_now()):
         pass
 
 

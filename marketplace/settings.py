@@ -108,6 +108,7 @@ CELERY_BEAT_SCHEDULE = {
     "settle-discounts": {"task": "billing.tasks.settle_discounts", "schedule": 3600.0, "options": {"expires": 3600}},
     "post-usage": {"task": "billing.tasks.post_usage", "schedule": 1.0, "options": {"expires": 2}},
     "expire-credit": {"task": "billing.tasks.expire_credit", "schedule": 300.0},
+    "announce-expiry": {"task": "billing.tasks.announce_expiry", "schedule": 3600.0},
     "grant-trials": {"task": "billing.tasks.grant_trials", "schedule": 60.0, "options": {"expires": 60}},
     "refund-incidents": {"task": "billing.tasks.refund_incidents", "schedule": 60.0, "options": {"expires": 60}},
     "seal-days": {"task": "billing.tasks.seal_days", "schedule": 3600.0},
