@@ -78,6 +78,8 @@ class TopUp(models.Model):
     refunded_cents = models.BigIntegerField(default=0)
     bucket = models.OneToOneField(CreditBucket, models.PROTECT, null=True, related_name="top_up")
     receipt_number = models.CharField(max_length=32, null=True, unique=True)  # noqa: DJ001 - has one once paid
+    seller: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)  # as the receipt says
+    buyer: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
     card = models.CharField(max_length=48, blank=True)  # brand and last four digits
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, db_constraint=False, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
