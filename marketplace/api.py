@@ -9,6 +9,7 @@ from billing import api_payments as payments
 from billing import api_receipts as receipts
 from billing import api_usage as usage
 from billing.api_balance import Balance
+from billing.api_invoices import InvoiceDetail, InvoiceList
 from billing.api_limits import LimitDetail, LimitList
 from marketplace.api_search import Search
 from marketplace.lib.endpoints import CREATES, POLLS, endpoint, rated, resource
@@ -50,6 +51,8 @@ urlpatterns = [
     path("billing/auto-reload", resource(payments.AutoReload)),
     path("billing/balance", resource(Balance)),
     path("billing/estimate", resource(Estimate)),
+    path("billing/invoices", resource(InvoiceList)),
+    path("billing/invoices/<str:invoice_id>", resource(InvoiceDetail)),
     path("billing/limits", resource(LimitList)),
     path("billing/limits/<str:limit_id>", resource(LimitDetail)),
     path("billing/payment-methods", resource(payments.PaymentMethodList)),

@@ -12,6 +12,7 @@ from marketplace.openapi.billing_schemas import BILLING_SCHEMAS
 from marketplace.openapi.catalog_schemas import CATALOG_SCHEMAS
 from marketplace.openapi.deployment_schemas import DEPLOYMENT_SCHEMAS
 from marketplace.openapi.event_schemas import EVENT_SCHEMAS
+from marketplace.openapi.invoice_schemas import INVOICE_SCHEMAS
 from marketplace.openapi.operation import Operation
 from marketplace.openapi.operations import OPERATIONS, SEARCH
 from marketplace.openapi.schemas import COUNT, LINK, SCHEMAS, TIME, ref
@@ -181,7 +182,15 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Content-Disposition": {"schema": _TEXT, "description": "The file's name"},
 }
 
-_SCHEMAS = {**SCHEMAS, **CATALOG_SCHEMAS, **BATCH_SCHEMAS, **DEPLOYMENT_SCHEMAS, **EVENT_SCHEMAS, **BILLING_SCHEMAS}
+_SCHEMAS = {
+    **SCHEMAS,
+    **CATALOG_SCHEMAS,
+    **BATCH_SCHEMAS,
+    **DEPLOYMENT_SCHEMAS,
+    **EVENT_SCHEMAS,
+    **BILLING_SCHEMAS,
+    **INVOICE_SCHEMAS,
+}
 
 
 @cache

@@ -12,6 +12,7 @@ from marketplace.openapi.operations import (
     deployments,
     events,
     files,
+    invoices,
     models,
     payments,
     predictions,
@@ -33,6 +34,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *receipts.OPERATIONS,
     *billing.OPERATIONS,
     *payments.OPERATIONS,
+    *invoices.OPERATIONS,
     *account.OPERATIONS,
 )
 SEARCH = models.SEARCH
