@@ -10,4 +10,4 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to the facts of lower rooms, and have the jobs of reconciliation."""
-        from billing import ledger_checks, receivers, seals, usage_checks  # noqa: F401
+        from billing import ledger_checks, receivers, seals, stripe_reconciliation, usage_checks  # noqa: F401

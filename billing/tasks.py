@@ -68,6 +68,12 @@ def reconcile() -> None:
 
 
 @shared_task
+def reconcile_stripe() -> None:
+    """Every hour: settle what moved at Stripe unnoticed, and log what differs."""
+    reconciliation.run(["stripe"])
+
+
+@shared_task
 def process_stripe_events() -> None:
     """When one arrives, and every 30 s: needs events that are due, leaves each done, dead, or with a later time."""
     stripe_events.process_due()

@@ -127,6 +127,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 60},
     },
+    "reconcile-stripe": {"task": "billing.tasks.reconcile_stripe", "schedule": 3600.0},
     "poll-stripe-events": {"task": "billing.tasks.poll_stripe_events", "schedule": 600.0},
     "resolve-payments": {"task": "billing.tasks.resolve_payments", "schedule": 10.0, "options": {"expires": 20}},
     "resolve-card-refunds": {"task": "billing.tasks.resolve_card_refunds", "schedule": 600.0},

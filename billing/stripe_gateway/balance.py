@@ -20,14 +20,9 @@ def balance_cents(currency: str) -> int:
 
 
 def list_transactions(*, since: datetime.datetime) -> Iterator[BalanceTransaction]:
-    """Movements of the balance since then, newest first."""
-    params = {"created": {"gte": int(since.timestamp())}}
+    """Movements of the balance since then, newest first, with what they come from."""
+    params = {"created": {"gte": int(since.timestamp())}, "expand": ["data.source"]}
     return map(BalanceTransaction.of, read_all("balance_transactions.list", params=params))
-
-
-def find_charge_payment(charge_id: str) -> str:
-    """The id of the payment that a charge belongs to; "" for none."""
-    return str(read("charges.retrieve", charge_id).get("payment_intent") or "")
 
 
 def find_payout(payout_id: str) -> Payout:

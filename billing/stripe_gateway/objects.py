@@ -29,30 +29,36 @@ def moment(seconds: int) -> datetime.datetime:
 
 @dataclass(frozen=True, slots=True)
 class BalanceTransaction:
-    """A movement of the balance at Stripe. net = amount − fee. source_id: of what moved it."""
+    """A movement of the balance at Stripe. net = amount − fee. source_id: of what moved it.
+
+    payment_intent_id, customer_id: of a charge, where its transaction was listed.
+    """
 
     id: str
     type: str
-    reporting_category: str
     amount_cents: int
     fee_cents: int
     net_cents: int
     currency: str
     source_id: str
+    payment_intent_id: str
+    customer_id: str
     created: datetime.datetime
 
     @classmethod
     def of(cls, shown: Json) -> Self:
-        """From JSON."""
+        """From JSON, whose `source` may be expanded."""
+        source = _whole(shown.get("source")) or {}
         return cls(
             id=shown["id"],
             type=shown["type"],
-            reporting_category=shown.get("reporting_category") or "",
             amount_cents=shown["amount"],
             fee_cents=shown["fee"],
             net_cents=shown["net"],
             currency=shown["currency"],
             source_id=_id(shown.get("source")),
+            payment_intent_id=_id(source.get("payment_intent")),
+            customer_id=_id(source.get("customer")),
             created=moment(shown["created"]),
         )
 

@@ -8,10 +8,9 @@ import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import stripe
 import structlog
 from django.conf import settings
 from django.db import transaction
@@ -29,10 +28,12 @@ from billing.stripe_gateway.errors import (
     redacted,
 )
 
+if TYPE_CHECKING:
+    import stripe
+
 log = structlog.get_logger(__name__)
 
 Json = dict[str, Any]
-SDK_VERSION: str = stripe._api_version._ApiVersion.CURRENT
 TOLERANCE_SECONDS = 300  # between a webhook's timestamp and now, in both directions
 _TIMEOUTS = (5, 30)  # seconds to connect, to wait for an answer
 _NETWORK_RETRIES = 2
@@ -44,13 +45,22 @@ def is_configured() -> bool:
     return bool(settings.STRIPE_SECRET_KEY)
 
 
+def sdk_version() -> str:
+    """The API version that the SDK is made for."""
+    import stripe
+
+    return str(stripe._api_version._ApiVersion.CURRENT)
+
+
 def is_live() -> bool:
     """Is the key one for real money?"""
     return str(settings.STRIPE_SECRET_KEY).startswith(("sk_live_", "rk_live_"))
 
 
 @functools.lru_cache(maxsize=4)
-def _client(key: str, base: str, version: str) -> stripe.StripeClient:
+def _client(key: str, base: str, version: str) -> "stripe.StripeClient":
+    import stripe  # where it is needed: it takes a second, and most processes never pay
+
     return stripe.StripeClient(
         key,
         stripe_version=version,
@@ -124,6 +134,8 @@ def _note(key: str, state: StripeCall.State, *, object_id: str = "", error: str 
 
 
 def _sent(operation: str, ids: Sequence[str], params: Mapping[str, Any], *, key: str) -> Json:
+    import stripe
+
     method = _method(operation)
     options = {"idempotency_key": key} if key else {}
     began = time.monotonic()
@@ -146,8 +158,10 @@ def _sent(operation: str, ids: Sequence[str], params: Mapping[str, Any], *, key:
     return answer
 
 
-def _judged(error: stripe.StripeError) -> Declined | Refused | Unanswered:
+def _judged(error: "stripe.StripeError") -> Declined | Refused | Unanswered:
     """What the SDK raised, as ours.  Source: billing.md 14.3 C, 14.4."""
+    import stripe
+
     status = error.http_status or 0
     body = error.json_body if isinstance(error.json_body, dict) else {}
     told: Json = body.get("error") or {}
@@ -192,6 +206,8 @@ def verified_event(body: bytes, signature: str, secrets: Sequence[str], *, now: 
 
 
 def _fits(text: str, signature: str, secret: str) -> bool:
+    import stripe
+
     try:
         return bool(stripe.WebhookSignature.verify_header(text, signature, secret, TOLERANCE_SECONDS))
     except (stripe.SignatureVerificationError, ValueError):
