@@ -40,17 +40,22 @@ class Line:
 
 
 def set_hardware_price(
-    actor: User, *, sku: str, rate_nanos: int, effective_from: datetime.datetime, reason: str
+    actor: User,
+    *,
+    sku: str,
+    rate_nanos: int,
+    effective_from: datetime.datetime,
+    reason: str,
+    account: Account | None = None,
 ) -> Price:
-    """Set what a second on a SKU costs from a moment on. rate_nanos: nano-dollars per second, ≥ 0.
+    """Set what a second on a SKU costs from a moment on, by contract with an account.
 
-    Raises Conflict for a moment that is past, too soon, or has a price.
+    rate_nanos: nano-dollars per second, ≥ 0. Raises Conflict for a moment that is past, too soon, or has a price.
     """
     details = {"rate_nanos": rate_nanos, "effective_from": effective_from.isoformat()}
-    lines = [Line(Meter.COMPUTE_TIME, rate_nanos)]
     with transaction.atomic():
-        [price] = _add(sku, None, lines, effective_from, notice=HARDWARE_NOTICE)
-        audit.record(actor, "add_price", f"price/{sku}", reason=reason, **details)
+        [price] = _add(sku, account, [Line(Meter.COMPUTE_TIME, rate_nanos)], effective_from)
+        audit.record(actor, "add_price", _subject(sku, account), reason=reason, **details)
     return price
 
 
@@ -69,43 +74,46 @@ def set_model_prices(
     """
     ensure_list(lines)
     sku = model_sku(model_name)
-    is_known = UsageRecord.objects.filter(model_name__iexact=model_name).exists()
+    details = {"effective_from": effective_from.isoformat(), "lines": [_told(line) for line in lines]}
     with transaction.atomic():
-        added = _add(sku, account, lines, effective_from, notice=MODEL_NOTICE if is_known else datetime.timedelta())
-        what = f"price/{sku}" + (f"/{account.username}" if account else "")
-        details = {"effective_from": effective_from.isoformat(), "lines": [_told(line) for line in lines]}
-        audit.record(actor, "set_model_prices", what, reason=reason, **details)
+        added = _add(sku, account, lines, effective_from)
+        audit.record(actor, "set_model_prices", _subject(sku, account), reason=reason, **details)
     return added
 
 
-def set_contract_rate(
-    actor: User, *, account: Account, sku: str, rate_nanos: int, effective_from: datetime.datetime, reason: str
-) -> Price:
-    """Set what a second on hardware costs one account. Raises as `set_hardware_price`."""
-    details = {"rate_nanos": rate_nanos, "effective_from": effective_from.isoformat()}
-    with transaction.atomic():
-        [price] = _add(sku, account, [Line(Meter.COMPUTE_TIME, rate_nanos)], effective_from, notice=HARDWARE_NOTICE)
-        audit.record(actor, "add_price", f"price/{sku}/{account.username}", reason=reason, **details)
-    return price
+def check(
+    target: str, lines: Sequence[Line], effective_from: datetime.datetime, *, account: Account | None = None
+) -> None:
+    """May these lines be a SKU's, or a model's (`owner/name`), from then on? Raises ValidationFailed, Conflict."""
+    if "/" in target:
+        ensure_list(lines)
+    _ensure_may_start(model_sku(target) if "/" in target else target, account, lines, effective_from)
 
 
-def ensure_may_start(
-    sku: str,
-    effective_from: datetime.datetime,
-    *,
-    account: Account | None = None,
-    is_increase: bool = False,
-    notice: datetime.timedelta = HARDWARE_NOTICE,
+def _ensure_may_start(
+    sku: str, account: Account | None, lines: Sequence[Line], effective_from: datetime.datetime
 ) -> None:
     """Raises Conflict for a moment in the past, too soon for an increase, or at which a price starts already."""
     now = datetime.datetime.now(datetime.UTC)
     if effective_from < now - CLOCK_SLACK:
         raise Conflict("A price can't start in the past.")
-    if is_increase and effective_from < now + notice - CLOCK_SLACK:
+    before = prices.book_at(effective_from).list_of(sku, account.pk if account else None)
+    is_model = sku.startswith("model:")
+    goes_up = is_increase(before, lines) if before else is_model
+    notice = _notice(sku) if goes_up else datetime.timedelta()
+    if notice and effective_from < now + notice - CLOCK_SLACK:
         hours = int(notice.total_seconds() // 3600)
         raise Conflict(f"A price that goes up must be known {hours} hours before it starts.")
     if Price.objects.filter(sku=sku, account=account, effective_from=effective_from).exists():
-        raise Conflict("A price for this already starts at this time.")
+        raise Conflict("A price for this hardware or model already starts at this time.")
+
+
+def _notice(sku: str) -> datetime.timedelta:
+    """How long before a higher price must be known; of a model that nobody was charged for it need not."""
+    if not sku.startswith("model:"):
+        return HARDWARE_NOTICE
+    is_known = UsageRecord.objects.filter(model_name__iexact=sku.partition(":")[2]).exists()
+    return MODEL_NOTICE if is_known else datetime.timedelta()
 
 
 def is_increase(before: Sequence[Price], after: Sequence[Price | Line]) -> bool:
@@ -169,23 +177,8 @@ def _is_dearer(new: Price | Line, old: Price) -> bool:
     )
 
 
-def _add(
-    sku: str,
-    account: Account | None,
-    lines: Sequence[Line],
-    effective_from: datetime.datetime,
-    *,
-    notice: datetime.timedelta,
-) -> list[Price]:
-    account_id = account.pk if account else None
-    before = prices.book_at(effective_from).list_of(sku, account_id)
-    ensure_may_start(
-        sku,
-        effective_from,
-        account=account,
-        is_increase=is_increase(before, lines) if before else sku.startswith("model:"),
-        notice=notice,
-    )
+def _add(sku: str, account: Account | None, lines: Sequence[Line], effective_from: datetime.datetime) -> list[Price]:
+    _ensure_may_start(sku, account, lines, effective_from)
     return Price.objects.bulk_create(
         Price(
             sku=sku,
@@ -200,6 +193,10 @@ def _add(
         )
         for line in lines
     )
+
+
+def _subject(sku: str, account: Account | None) -> str:
+    return f"price/{sku}/{account.username}" if account else f"price/{sku}"
 
 
 def _told(line: Line) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from billing.models import UsageRecord
 from billing.money import as_decimal_string
+from billing.outcomes import verdict_of
 from billing.prices import price_by_id
 
 PENDING, FINAL, REFUNDED = "pending", "final", "refunded"
@@ -28,7 +29,7 @@ def bill_document(records: Sequence[UsageRecord]) -> dict[str, Any]:
         "status": state_of(records),
         "total": as_decimal_string(total),
         "currency": records[0].currency,
-        "verdict": records[0].fault_class,
+        "verdict": verdict_of(records[0].fault_class) or "none",
         "lines": [line_document(record) for record in records if record.corrects_id is None],
     }
 

@@ -6,8 +6,10 @@ from django.urls import path, re_path
 from accounts.api import AccountSettings, CurrentAccount, WebhookSecret, WebhookSecretRotation
 from accounts.idempotency import creates
 from billing import api_payments as payments
+from billing import api_prices as prices
 from billing import api_receipts as receipts
 from billing import api_usage as usage
+from billing.api_appeals import Appeal
 from billing.api_balance import Balance
 from billing.api_invoices import InvoiceDetail, InvoiceList
 from billing.api_limits import LimitDetail, LimitList
@@ -59,6 +61,7 @@ urlpatterns = [
     path("billing/payment-methods/<str:card_id>", resource(payments.PaymentMethodDetail)),
     path("billing/payment-methods/<str:card_id>/default", resource(payments.PaymentMethodDefault)),
     path("billing/receipt-keys", endpoint(GET=receipts.list_receipt_keys, rates=None)),
+    path("billing/rules", endpoint(GET=prices.list_rules, rates=None)),
     path("billing/receipts", endpoint(GET=receipts.export_receipts)),
     path("billing/setup", resource(payments.CardSetup)),
     path("billing/top-ups", resource(payments.TopUpList)),
@@ -95,11 +98,13 @@ urlpatterns = [
         endpoint(GET=prediction.read_prediction, PATCH=prediction.change_prediction, rates=POLLS),
     ),
     path("predictions/<str:prediction_id>/cancel", endpoint(POST=predictions.cancel_prediction)),
+    path("predictions/<str:prediction_id>/appeal", resource(Appeal)),
     path("predictions/<str:prediction_id>/rerun", endpoint(POST=prediction.rerun_prediction, rates=CREATES)),
     path("predictions/<str:prediction_id>/explain", resource(PredictionExplanation)),
     path("predictions/<str:prediction_id>/receipt", resource(receipts.RunReceiptDetail)),
     path("quotes", creates(QuoteCreation)),
     path("quotes/<str:quote_id>", resource(QuoteDetail)),
+    path("prices", endpoint(GET=prices.list_prices, rates=None)),
     path("search", resource(Search)),
     path("streams/<str:token>", endpoint(GET=streams.stream_text, OPTIONS=streams.preflight, rates=None)),
     path("trainings", resource(TrainingList)),

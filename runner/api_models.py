@@ -3,10 +3,14 @@
 Source: replicate-api.md 2.5, 2.6.
 """
 
+import contextlib
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.authentication import caller_of
+from billing.price_documents import resolved_document
+from billing.prices import PriceMissing, resolve
 from models_catalog import api as catalog
 from models_catalog import lookup, publishing
 from models_catalog.api import ModelListBase, json_of
@@ -30,6 +34,15 @@ class ModelList(ModelListBase):
 
 class ModelDetail(catalog.ModelDetail):
     """One model."""
+
+    def get(self, request: Request, owner: str, name: str) -> Response:
+        """Get a model, with what a run costs who asks. (Left out where nothing has a price.)"""
+        answer = super().get(request, owner, name)
+        caller, document = caller_of(request), answer.data
+        model = lookup.get_model(caller, owner, name)
+        with contextlib.suppress(PriceMissing):
+            document["pricing"] = resolved_document(resolve(model.full_name, model.hardware, caller.account_id))
+        return answer
 
     def delete(self, request: Request, owner: str, name: str) -> Response:
         """Delete a model."""

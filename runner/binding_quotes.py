@@ -20,7 +20,6 @@ from accounts.access import Caller
 from billing.models import Quote
 from billing.money import as_decimal_string
 from billing.prices import price_by_id
-from billing.rating import cost
 from marketplace.lib import signing
 from marketplace.lib.problems import Conflict, InputInvalid, InvalidField, NotFound
 from marketplace.lib.timestamps import timestamp
@@ -30,6 +29,7 @@ from runner.deployment_targets import DeploymentTarget
 from runner.models import Prediction
 from runner.predictions import NewPrediction
 from runner.quotes import FEWEST_RUNS, MICROSECONDS, Basis
+from runner.run_costs import cost_of_time, costs_of_units
 
 LIFETIME = datetime.timedelta(minutes=10)
 
@@ -71,9 +71,9 @@ def give(caller: Caller, wanted: Wanted) -> Quote:
         deployment_name=run.deployment_name,
         input_hash=input_hash(wanted.input),
         price=run.price,
-        p50_nanos=cost(basis.p50, run.price),
-        p90_nanos=cost(basis.p90, run.price),
-        max_nanos=cost(longest(basis), run.price),
+        p50_nanos=quotes.cost_at(run, basis, 50),
+        p90_nanos=quotes.cost_at(run, basis, 90),
+        max_nanos=_most(run, basis),
         runs=len(basis.microseconds),
         expires_at=timezone.now() + LIFETIME,
     )
@@ -83,6 +83,12 @@ def prepared(caller: Caller, wanted: Wanted) -> Prediction:
     """The run that a creation would make; nobody inserts it. Raises InputInvalid, PriceMissing."""
     new = NewPrediction(input=wanted.input, by_name=wanted.by_name, deployment=wanted.deployment, is_dry_run=True)
     return predictions.prepare(caller, wanted.facts, new, now=timezone.now())
+
+
+def _most(run: Prediction, basis: Basis) -> int:
+    """Of what is charged by units: a quarter more than the dearest run would have cost."""
+    costs = costs_of_units(run)
+    return -(-costs[-1] * 5 // 4) if costs else cost_of_time(run, longest(basis))
 
 
 def longest(basis: Basis) -> int:

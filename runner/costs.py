@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from billing import holds
 from billing.holds import HoldRequest
-from billing.rating import cost
 from runner.engine.patience import time_limit_seconds
 from runner.models import Prediction
 from runner.quotes import MICROSECONDS, percentile
+from runner.run_costs import cost_of_time, costs_of_units, is_by_units, usual_cost_of_units
 from runner.states import Status
 
 _UNKNOWN_US = 30 * MICROSECONDS  # of a version that nobody ran yet
@@ -30,11 +30,15 @@ def hold_request(prediction: Prediction) -> HoldRequest:
     """How much is to be held for a run that is about to be written: at most what a binding quote says it costs."""
     cap = prediction.cost_cap_nanos
     limit_us = round(time_limit_seconds(prediction.pool) * MICROSECONDS)
-    most = cost(limit_us, prediction.price) if limit_us else _ENDLESS_NANOS
+    if is_by_units(prediction):
+        usual = most = _usual_units(prediction)
+    else:
+        usual = cost_of_time(prediction, _held_us(prediction, limit_us))
+        most = cost_of_time(prediction, limit_us) if limit_us or not usual else _ENDLESS_NANOS
     return HoldRequest(
         subject_of(prediction),
         prediction.account_id,
-        amount_nanos=cost(_held_us(prediction, limit_us), prediction.price) if cap is None else cap,
+        amount_nanos=usual if cap is None else cap,
         token_id=prediction.token_id,
         user_id=prediction.user_id,
         deployment_name=prediction.deployment_name,
@@ -45,6 +49,18 @@ def hold_request(prediction: Prediction) -> HoldRequest:
 def hold_requests(predictions: Sequence[Prediction]) -> list[HoldRequest]:
     """For those whose accounts are held; to know what the others may cost would take looking."""
     return [hold_request(prediction) for prediction in predictions if holds.is_held(prediction.account_id)]
+
+
+def _usual_units(prediction: Prediction) -> int:
+    """What 19 of 20 recent runs would not exceed."""
+    key = (prediction.version_id, "units", str(prediction.unit_price_ids))
+    hit = _cache.get(key)
+    if hit and hit[0] > time.monotonic() and hit[1] is not None:
+        return hit[1]
+    costs = costs_of_units(prediction)
+    found = percentile(costs, 95) if costs else usual_cost_of_units(prediction)
+    _cache[key] = (time.monotonic() + _CACHE_SECONDS, found)
+    return found
 
 
 def _held_us(prediction: Prediction, limit_us: int) -> int:

@@ -13,11 +13,12 @@ from django.db.models import QuerySet
 
 from billing.models import Price
 from billing.money import as_decimal_string, round_half_even
-from billing.rating import cost
+from billing.price_documents import line_document
 from marketplace.lib.timestamps import timestamp
 from runner import instances
 from runner.models import Prediction
 from runner.pools import Pool
+from runner.run_costs import cost_of_time, costs_of_units, unit_prices
 from runner.states import INSTANCE_UP, Status
 
 FEWEST_RUNS = 5
@@ -86,8 +87,10 @@ def quote(prediction: Prediction) -> dict[str, Any]:
         "model": prediction.model_name,
         "version": prediction.version_label,
         "hardware": prediction.hardware,
+        "billing_class": str(prediction.billing_class),
         "price": price_document(prediction.price),
-        "expected": None if basis is None else _expected(basis, prediction.price),
+        "unit_prices": [line_document(price) for price in unit_prices(prediction)],
+        "expected": None if basis is None else _expected(basis, prediction),
     }
     if basis is None:
         document["reason"] = f"unknown: fewer than {FEWEST_RUNS} runs have succeeded on {prediction.hardware}"
@@ -108,6 +111,13 @@ def quote_of_many(prediction: Prediction, count: int) -> dict[str, Any]:
     return document
 
 
+def cost_at(prediction: Prediction, basis: Basis, percent: int) -> int:
+    """Nano-dollars that so many percent of the runs like it would not have exceeded at its prices."""
+    if costs := costs_of_units(prediction):
+        return percentile(costs, percent)
+    return cost_of_time(prediction, percentile(basis.microseconds, percent))
+
+
 def _costs(price: Price, low: int, high: int) -> dict[str, Any]:
     return {
         "currency": price.currency,
@@ -118,10 +128,10 @@ def _costs(price: Price, low: int, high: int) -> dict[str, Any]:
     }
 
 
-def _expected(basis: Basis, price: Price) -> dict[str, Any]:
+def _expected(basis: Basis, prediction: Prediction) -> dict[str, Any]:
     return {
         "seconds": {"p50": basis.p50 / MICROSECONDS, "p90": basis.p90 / MICROSECONDS},
-        "cost": _costs(price, cost(basis.p50, price), cost(basis.p90, price)),
+        "cost": _costs(prediction.price, *(cost_at(prediction, basis, percent) for percent in (50, 90))),
         "basis": {"runs": len(basis.microseconds), "of": basis.of, "since": timestamp(basis.since)},
     }
 

@@ -4,8 +4,8 @@ import datetime
 from dataclasses import dataclass
 
 from billing.money import Nanos
-from billing.rating import cost
 from runner.models import Prediction
+from runner.run_costs import cost_of_time
 from runner.states import Status
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -22,13 +22,12 @@ class RunningWork:
 
 
 def running_work(account_id: int, *, now: datetime.datetime) -> RunningWork:
-    """The work of a moment (aware). Predictions on instances of the account's own are paid by the instance's time."""
+    """The work of a moment (aware). Predictions on instances of one's own are paid by the instance's time."""
     alive = Prediction.objects.filter(account_id=account_id)
     rows = list(
         alive.filter(status=Status.PROCESSING, started_at__isnull=False)
         .select_related("price")
-        .only("started_at", "deployment_id", "price")[:_MOST_ROWS]
+        .only("started_at", "billing_class", "price")[:_MOST_ROWS]
     )
-    charged = [row for row in rows if row.deployment_id is None]
-    amount = sum(cost(max(0, (now - row.started_at) // _MICROSECOND), row.price) for row in charged if row.started_at)
+    amount = sum(cost_of_time(row, max(0, (now - row.started_at) // _MICROSECOND)) for row in rows if row.started_at)
     return RunningWork(len(rows), alive.filter(status=Status.STARTING).count(), Nanos(amount))

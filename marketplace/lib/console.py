@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.utils import unquote
 from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -81,7 +82,7 @@ class StaffAdmin(ModelAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Those that make sense now. (The verbs refuse the others, whoever asks.)"""
-        row = self.get_object(request, object_id)
+        row = self.get_object(request, unquote(object_id))
         return [action for action in super().get_actions_detail(request, object_id) if self.offers(action.path, row)]
 
     def with_reason(
@@ -121,7 +122,7 @@ class StaffAdmin(ModelAdmin):
         initial: Callable[[Any], dict[str, Any]] = lambda row: {},
     ) -> HttpResponse:
         """As `with_reason`, asking for more than why: `verb(row, data)` gets the form's clean data."""
-        row = self.get_object(request, object_id)
+        row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404
         form = form_class(request.POST) if request.method == "POST" else form_class(initial=initial(row))

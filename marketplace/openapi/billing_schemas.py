@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from billing.appeals import LONGEST_NOTE
+from billing.classes import BillingClass, FaultClass
 from billing.models import LimitPeriod, LimitScope
 from billing.money import AMOUNT
+from billing.outcomes import Charge, verdict_of
 from marketplace.openapi.schemas import COUNT, LINK, TEXT, TIME, array, nullable, page_of, record, ref
 
 MONEY: dict[str, Any] = {
@@ -37,7 +40,66 @@ LINE: dict[str, Any] = {
     "amount": {**MONEY, "description": "What is charged: less than `gross` where a quote capped it"},
 }
 
+VERDICTS = sorted(filter(None, (verdict_of(fault) for fault in FaultClass)))
+_CLASSES = [str(one) for one in BillingClass]
+PRICE_LINE: dict[str, Any] = {
+    "meter": {**TEXT, "example": "output_image"},
+    "rate": {**MONEY, "description": "For `per_units` base units: microseconds, milliseconds, images, tokens"},
+    "per_units": {"type": "integer", "minimum": 1},
+    "selector": {
+        "type": "object",
+        "additionalProperties": True,
+        "description": "Members of the input that it is for; the line whose selector says most counts",
+    },
+    "min_charge": {**MONEY, "description": "Of one run that used something"},
+    "currency": CURRENCY,
+    "effective_from": TIME,
+}
+
 BILLING_SCHEMAS: dict[str, Any] = {
+    "PriceLine": record(PRICE_LINE, description="Extension: one price."),
+    "Pricing": record(
+        {"by": {"type": "string", "enum": ["time", "units"]}, "lines": array(ref("PriceLine"))},
+        description="Extension: what a run costs, by its processing time or by what it makes.",
+    ),
+    "PriceList": record(
+        {
+            "hardware": array(record({"sku": TEXT, **PRICE_LINE})),
+            "models": array(record({"model": TEXT, "lines": array(ref("PriceLine"))})),
+        }
+    ),
+    "BillingRules": record(
+        {
+            "classes": array(record({"class": {"type": "string", "enum": _CLASSES}, "charged": TEXT})),
+            "outcomes": array(
+                record(
+                    {
+                        "outcome": TEXT,
+                        "title": TEXT,
+                        "verdicts": array({"type": "string", "enum": VERDICTS}),
+                        "charged": record(
+                            {one: {"type": "string", "enum": [str(c) for c in Charge]} for one in _CLASSES}
+                        ),
+                        "note": TEXT,
+                    }
+                )
+            ),
+            "instance_time": record({"segment_seconds": COUNT, "gap_seconds": COUNT, "setup_failures_charged": COUNT}),
+        }
+    ),
+    "NewAppeal": record(
+        {"note": {**TEXT, "minLength": 1, "maxLength": LONGEST_NOTE, "description": "Why the verdict is wrong"}}
+    ),
+    "Appeal": record(
+        {
+            "prediction": TEXT,
+            "state": {"type": "string", "enum": ["open", "accepted", "rejected"]},
+            "note": TEXT,
+            "answer": nullable(TEXT),
+            "created_at": TIME,
+            "decided_at": nullable(TIME),
+        }
+    ),
     "RunBill": record(
         {
             "status": {
@@ -47,7 +109,11 @@ BILLING_SCHEMAS: dict[str, Any] = {
             },
             "total": {**MONEY, "description": "What it cost, less refunds"},
             "currency": CURRENCY,
-            "verdict": {**TEXT, "description": "Whose doing a failure was; `none` where nothing failed"},
+            "verdict": {
+                **TEXT,
+                "enum": ["none", *VERDICTS],
+                "description": "Whose doing its end was; `none` of a success",
+            },
             "lines": array(record(LINE)),
         },
         description="Extension: only in answers to reading, of what has ended: what it cost and why.",

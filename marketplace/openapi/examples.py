@@ -167,7 +167,9 @@ QUOTE_EXAMPLE: dict[str, Any] = {
     "model": "nina/echo",
     "version": VERSION_ID,
     "hardware": "cpu",
+    "billing_class": "shared",
     "price": {"currency": "usd", "per_second": "0.0001", "per_second_nanos": 100_000},
+    "unit_prices": [],
     "expected": {
         "seconds": {"p50": 1.148767, "p90": 2.5},
         "cost": {

@@ -233,7 +233,9 @@ SCHEMAS: dict[str, Any] = {
             "version": TEXT,
             "hardware": {**TEXT, "description": "A SKU of `GET /hardware`"},
             "deployment": TEXT,
+            "billing_class": {**TEXT, "description": "By what it is charged: see `GET /billing/rules`"},
             "price": record({"currency": TEXT, "per_second": TEXT, "per_second_nanos": COUNT}),
+            "unit_prices": array(ref("PriceLine")),
             "expected": {
                 **record(
                     {
@@ -333,7 +335,9 @@ SCHEMAS: dict[str, Any] = {
             "created_at": TIME,
             "default_example": maybe("Prediction"),
             "latest_version": maybe("Version"),
-        }
+            "pricing": ref("Pricing"),
+        },
+        optional="pricing",
     ),
     "ModelPage": page_of("Model"),
     "NewModel": record(

@@ -97,6 +97,15 @@ def committed(transactional_db: None) -> None:
     tokens.forget(list(tokens._cache))
 
 
+@pytest.fixture(autouse=True)
+def prices_anew() -> None:
+    """No test sees the prices of another one, which are gone with it."""
+    from billing import prices
+
+    prices.forget()
+
+
+SEEDED_PRICES_FROM = "2026-01-01T00:00:00Z"
 SEEDED = {"django_migrations", "django_content_type", "auth_permission", "runner_hardware", "billing_price"}
 
 
@@ -113,7 +122,10 @@ def empty_tables() -> None:
         cursor.execute("SET session_replication_role = replica")
         for (name,) in filled:
             cursor.execute(f'DELETE FROM "{name}"')
-        cursor.execute("DELETE FROM billing_price WHERE account_id IS NOT NULL")
+        cursor.execute(
+            "DELETE FROM billing_price WHERE account_id IS NOT NULL OR sku LIKE %s OR effective_from <> %s",
+            ["model:%", SEEDED_PRICES_FROM],
+        )
         cursor.execute("SET session_replication_role = DEFAULT")
 
 
