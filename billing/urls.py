@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from billing import credit_views, document_views, invoice_views, views
+from billing import credit_views, document_views, invoice_views, run_views, views
 
 urlpatterns = [
     path("usage", views.usage, name="usage"),
     path("billing/records", views.records, name="billing_records"),
+    path("billing/runs/<str:prediction_id>/receipt", run_views.receipt, name="run_receipt"),
     path("billing/credit", credit_views.credit, name="billing_credit"),
     path("billing/credit/reload", credit_views.reload, name="billing_reload"),
     path("billing/credit/cards", credit_views.new_card, name="billing_new_card"),

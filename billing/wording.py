@@ -20,10 +20,10 @@ _UNITS: dict[str, _Unit] = {
     Meter.INSTANCE_TIME: _Unit(1_000_000, "second online", ""),
     Meter.OUTPUT_IMAGE: _Unit(1, "image", "image"),
     Meter.OUTPUT_VIDEO_TIME: _Unit(1_000, "second of video", ""),
-    "output_audio_time": _Unit(1_000, "second of audio", ""),
+    Meter.OUTPUT_AUDIO_TIME: _Unit(1_000, "second of audio", ""),
     Meter.INPUT_TOKENS: _Unit(1_000_000, "million input tokens", "token"),
     Meter.OUTPUT_TOKENS: _Unit(1_000_000, "million output tokens", "token"),
-    "request": _Unit(1, "run", "run"),
+    Meter.REQUEST: _Unit(1, "run", "run"),
 }
 
 

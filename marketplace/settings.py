@@ -469,11 +469,14 @@ UNFOLD = {
             {
                 "title": "Money",
                 "items": [
+                    {"title": "Revenue", "icon": "bar_chart", "link": reverse_lazy("console_revenue")},
+                    {"title": "Reconciliation", "icon": "rule", "link": reverse_lazy("console_checks")},
                     _console_item("Accounts' funds", "account_balance_wallet", "billing_billingaccount_changelist"),
                     _console_item("Credit", "add_card", "billing_creditbucket_changelist"),
                     _console_item("Prices", "sell", "billing_price_changelist"),
                     _console_item("Usage", "receipt_long", "billing_usagerecord_changelist"),
                     _console_item("Appeals", "gavel", "billing_faultappeal_changelist"),
+                    _console_item("Incident refunds", "healing", "billing_refundproposal_changelist"),
                     _console_item("Invoices", "request_quote", "billing_invoice_changelist"),
                     _console_item("Limits", "speed", "billing_spendlimit_changelist"),
                     _console_item("Holds", "hourglass", "billing_hold_changelist"),

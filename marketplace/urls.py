@@ -6,7 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
 from billing.stripe_webhook import stripe_webhook
-from marketplace import console
+from marketplace import console, console_money
 from marketplace.health import health
 from marketplace.lib.endpoints import endpoint
 from marketplace.pages import (
@@ -17,6 +17,7 @@ from marketplace.pages import (
     comparison,
     model,
     playground,
+    pricing,
     reports,
 )
 from runner import deployment_views, publish_views
@@ -26,6 +27,8 @@ from runner.api_files import output
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/live", admin.site.admin_view(console.live), name="console_live"),
+    path("admin/money/revenue", admin.site.admin_view(console_money.revenue_page), name="console_revenue"),
+    path("admin/money/checks", admin.site.admin_view(console_money.checks_page), name="console_checks"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("files/<str:file_id>/<str:signature>/<str:name>", endpoint(GET=output, rates=None), name="output_file"),
@@ -48,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="roll_back_deployment",
     ),
     path("", catalog.home, name="home"),
+    path("pricing", pricing.pricing, name="pricing"),
     path("explore", catalog.explore, name="explore"),
     path("search", catalog.search, name="search"),
     path("collections/<slug:slug>", catalog.collection, name="collection"),

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import Caller
 from accounts.authentication import session_caller
 from billing.models import UsageRecord
+from billing.shown_bills import ShownBill, shown_bill
 from marketplace.lib import dbthreads
 from marketplace.lib.problems import Unauthenticated
 from models_catalog.schemas import REDACTED, form_fields
@@ -62,10 +63,21 @@ def prediction_page(request: HttpRequest, prediction_id: str) -> HttpResponse:
         "input_json": as_json(value),
         "steps": steps_of(prediction),
         "explanation": explain(facts_of(prediction)),
+        "bill": _bill(prediction),
         "metrics": {name: value for name, value in prediction.metrics.items() if not name.endswith("_time")},
         "snippets": [] if prediction.is_training else _snippets(prediction, value, secrets),
     }
     return render(request, "runner/prediction.html", context)
+
+
+def _bill(prediction: Prediction) -> ShownBill | None:
+    if not prediction.is_terminal:
+        return None
+    return shown_bill(
+        f"prediction/{prediction.pk}",
+        billing_class=prediction.billing_class,
+        has_started=prediction.started_at is not None,
+    )
 
 
 def _snippets(prediction: Prediction, value: dict[str, Any], secrets: list[str]) -> list[Snippet]:

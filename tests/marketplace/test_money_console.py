@@ -24,6 +24,7 @@ from billing.models import (
     Price,
     PublisherAgreement,
     PublisherPayout,
+    RefundProposal,
     RunReceipt,
     SpendCounter,
     SpendLimit,
@@ -38,7 +39,8 @@ from tests.plugins.people import Person
 
 KINDS: list[Any] = [
     BillingAccount, CardRefund, DaySeal, Dispute, FaultAppeal, Hold, Invoice, LedgerBalance, LedgerTxn, PaymentMethod,
-    PublisherAgreement, PublisherPayout, RunReceipt, SpendCounter, SpendLimit, StripeCall, StripeEvent, TopUp,
+    PublisherAgreement, PublisherPayout, RefundProposal, RunReceipt, SpendCounter, SpendLimit, StripeCall, StripeEvent,
+    TopUp,
 ]  # fmt: skip
 SECRET = "do-not-show-this"
 FUND = 10_000_000_000
@@ -75,6 +77,9 @@ def everything(alice_at_home: Person, olga: Person) -> BillingAccount:
     RunReceipt.objects.get_or_create(
         subject="prediction/x",
         defaults={"account": account, "seq": 99, "document": "{}", "digest": "d", "key_id": "k", "signature": "s"},
+    )
+    RefundProposal.objects.create(
+        criteria={}, reason="a bad disk", accounts=1, runs=1, amount_nanos=5, proposed_by=alice_at_home.user
     )
     DaySeal.objects.create(day="2026-01-01", txn_count=1, entry_count=2, debit_nanos=10**25, previous="p", digest="d")
     return BillingAccount.objects.get(account=account)
@@ -190,3 +195,47 @@ def test_a_dead_event_is_replayed_with_a_reason_and_others_are_not(everything: B
     event.refresh_from_db()
     assert (event.state, event.tries) == (StripeEvent.State.RECEIVED, 0)
     assert AuditEntry.objects.get(action="replay_stripe_event").reason == "the host was down"
+
+
+def _incident(**changed: str) -> dict[str, str]:
+    return {
+        "since_0": "2026-11-10", "since_1": "00:00:00", "until_0": "2026-11-11", "until_1": "00:00:00",
+        "model_name": "alice/echo", "version_id": "", "hardware": "", "reason": "a bad disk", **changed,
+    }  # fmt: skip
+
+
+def test_an_incident_is_previewed_and_then_refunded_with_its_reason(alice_at_home: Person, olga: Person) -> None:
+    fund(alice_at_home.account, FUND)
+    use(alice_at_home.account, predict_us=60_000_000)
+    use(alice_at_home.account, predict_us=60_000_000, model_name="alice/other")
+    posting.post_usage()
+    path = f"{list_of(RefundProposal)}incident/"
+    assert olga.get(path).status_code == 200
+    preview = olga.post(path, _incident(preview="yes")).content.decode()
+    assert "1 run of 1 account, $0.001500 in all." in preview
+    assert not RefundProposal.objects.exists()
+    olga.post(path, _incident(propose="yes"))
+    proposal = RefundProposal.objects.get()
+    assert (proposal.runs, proposal.amount_nanos, proposal.reason) == (1, 1_500_000, "a bad disk")
+    assert AuditEntry.objects.filter(action="propose_refund", reason="a bad disk").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"reason": " "}, "Say why"), ({"until_0": "2026-11-09"}, "later than since"), ({"since_0": "x"}, "valid date")],
+)
+def test_an_incident_that_makes_no_sense_is_refused(olga: Person, changed: dict[str, str], said: str) -> None:
+    answer = olga.post(f"{list_of(RefundProposal)}incident/", _incident(propose="yes", **changed))
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+
+
+def test_a_large_refund_is_confirmed_by_somebody_else(everything: BillingAccount, olga: Person) -> None:
+    proposal = RefundProposal.objects.get()
+    path = f"{list_of(RefundProposal)}{proposal.pk}/confirm/"
+    RefundProposal.objects.update(proposed_by=olga.user)
+    assert "somebody else confirms" in olga.post(path, {"reason": "x"}).content.decode()
+    RefundProposal.objects.update(proposed_by=None)
+    assert olga.post(path, {"reason": "x"}).status_code == 302
+    proposal.refresh_from_db()
+    assert (proposal.state, proposal.decided_by) == (RefundProposal.State.CONFIRMED, olga.user)
