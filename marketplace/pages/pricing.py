@@ -22,6 +22,12 @@ _CHARGES = {
     outcomes.Charge.INSTANCE_TIME_BUT_BROKEN: "online time, less the broken part",
     outcomes.Charge.INSTANCE_TIME_TO_FAILURE: "online time until it failed",
 }
+_CLASSES = {
+    BillingClass.SHARED: "By time",
+    BillingClass.UNIT: "By what it makes",
+    BillingClass.DEDICATED: "Own instances",
+    BillingClass.TRAINING: "Training",
+}
 _SECONDS = 3_600
 
 
@@ -33,6 +39,11 @@ class HardwarePrice:
     price: Price
     hour_nanos: int
     is_own: bool
+
+    @property
+    def cpus(self) -> str:
+        """Cores: `0.5`, `4`."""
+        return f"{self.hardware.cpu_millis / 1000:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +63,9 @@ def pricing(request: HttpRequest) -> HttpResponse:
     context = {
         "hardware": _hardware(book, account_id),
         "models": _models(book),
-        "classes": [one.label for one in BillingClass],
+        "classes": list(_CLASSES.values()),
         "rules": [
-            (rule, [_CHARGES[rule.charge(one)] for one in BillingClass])
+            (rule, [_CHARGES[rule.charge(one)] for one in _CLASSES])
             for rule in (*outcomes.RULES, *outcomes.SETUP_RULES)
         ],
         "gap_seconds": outcomes.BEAT_GAP_SECONDS,

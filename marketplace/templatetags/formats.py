@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from billing import wording
 from billing.models import InvoiceLine, Price, UsageRecord
-from billing.money import NANOS_PER_CENT, in_words
+from billing.money import NANOS_PER_CENT, as_decimal_string, in_words
 
 register = template.Library()
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "min"))
@@ -19,6 +19,18 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "min"))
 def money(nanos: int | None) -> str:
     """Nano-dollars in words: `$1.25`, `$0.000725`; nothing for None."""
     return "" if nanos is None else in_words(nanos)
+
+
+@register.filter
+def exactly(nanos: int) -> str:
+    """To the nano-dollar: `$0.000001378`."""
+    return f"{'−' if nanos < 0 else ''}${as_decimal_string(abs(nanos))}"
+
+
+@register.filter
+def meter(name: str) -> str:
+    """`Compute time`."""
+    return wording.meter_in_words(name)
 
 
 @register.filter

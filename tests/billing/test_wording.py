@@ -3,14 +3,15 @@
 import pytest
 
 from billing.models import Meter, Price
-from billing.wording import price_in_words, quantity_in_words
+from billing.wording import meter_in_words, price_in_words, quantity_in_words
 
 
 @pytest.mark.parametrize(
     ("quantity", "meter", "words"),
     [
         (1_234_567, Meter.COMPUTE_TIME, "1.235 s"),
-        (-500_000, Meter.COMPUTE_TIME, "−0.500 s"),
+        (-500_000, Meter.COMPUTE_TIME, "−500.000 ms"),
+        (13_777, Meter.COMPUTE_TIME, "13.777 ms"),
         (185_000_000, Meter.INSTANCE_TIME, "3 min 05 s"),
         (7_500_000_000, Meter.INSTANCE_TIME, "2 h 05 min"),
         (5_040, Meter.OUTPUT_VIDEO_TIME, "5.040 s"),
@@ -20,6 +21,12 @@ from billing.wording import price_in_words, quantity_in_words
 )
 def test_quantities_have_their_meters_unit(quantity: int, meter: str, words: str) -> None:
     assert quantity_in_words(quantity, meter) == words
+
+
+@pytest.mark.parametrize("meter", Meter.values)
+def test_every_meter_has_words(meter: str) -> None:
+    assert quantity_in_words(0, meter)
+    assert "(" not in meter_in_words(meter)
 
 
 @pytest.mark.parametrize(
