@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from billing import reports
-from billing.models import UsageRecord
+from billing import invoices, reports
+from billing.models import InvoiceLine, UsageRecord
 
 PAGE_SIZE = 50
 NOBODY = "none"
@@ -29,11 +29,17 @@ class RecordPage:
 def list_records(account_id: int, asked: QueryDict) -> RecordPage:
     """An account's records by `?month=2026-11` or `?day=`, `?model=`, `?token=7`, `?member=7` or `none`, `?before=`.
 
+    Or by `?line=7`, those behind a line of an invoice of its own.
+
     What makes no sense is left out, and not repeated in `words`.
     """
     rows = UsageRecord.objects.filter(account_id=account_id)
     query: dict[str, str] = {}
     words: list[str] = []
+    if line := _line(account_id, asked.get("line", "")):
+        rows = invoices.records_of(line)
+        query["line"] = str(line.pk)
+        words.append(f"on {line.invoice.number}: {line.description}")
     if span := _span(asked.get("day", ""), asked.get("month", "")):
         rows, shown, key = _within(rows, *span)
         query[key] = asked.get(key, "")
@@ -83,6 +89,11 @@ def _within(
     midnights = [datetime.datetime.combine(day, datetime.time(), datetime.UTC) for day in (first, after)]
     rows = rows.filter(period=f"{first:%Y-%m}", occurred_at__gte=midnights[0], occurred_at__lt=midnights[1])
     return rows, f"on {first:%-d %B %Y}" if key == "day" else f"in {first:%B %Y}", key
+
+
+def _line(account_id: int, text: str) -> InvoiceLine | None:
+    lines = InvoiceLine.objects.filter(invoice__account_id=account_id).select_related("invoice")
+    return lines.filter(pk=int(text)).first() if _is_id(text) else None
 
 
 def _is_id(text: str) -> bool:

@@ -5,8 +5,9 @@ Source: billing.md 4.3, 11, 15.2.
 
 from dataclasses import dataclass
 
+from billing import invoices
 from billing.classes import BillingClass
-from billing.models import FaultAppeal, RunReceipt, UsageRecord
+from billing.models import FaultAppeal, InvoiceLine, RunReceipt, UsageRecord
 from billing.money import Nanos
 from billing.outcomes import Rule, rule_of, verdict_of
 from billing.run_bills import PENDING, REFUNDED, state_of
@@ -28,6 +29,7 @@ class ShownBill:
     verdict: str | None
     appeal: FaultAppeal | None
     has_receipt: bool
+    invoice_line: InvoiceLine | None
 
     @property
     def is_pending(self) -> bool:
@@ -64,4 +66,5 @@ def shown_bill(subject: str, *, billing_class: str, has_started: bool) -> ShownB
         verdict=verdict_of(fault),
         appeal=FaultAppeal.objects.filter(pk=subject).first(),
         has_receipt=RunReceipt.objects.filter(pk=subject).exists(),
+        invoice_line=invoices.line_of(records[0]),
     )

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from billing import invoices, posting
 from billing.models import (
     BillingAccount,
     CardRefund,
@@ -16,6 +17,7 @@ from billing.models import (
     TopUp,
     UsageRecord,
 )  # fmt: skip
+from billing.shown_bills import shown_bill
 from tests.billing.factories import fund, use
 from tests.plugins.people import Person
 
@@ -96,10 +98,27 @@ def test_credit_without_stripe_says_where_it_comes_from(alice_at_home: Person, m
 def test_pages_take_few_queries(alice_at_home: Person, django_assert_max_num_queries: Any, path: str) -> None:
     for number in range(5):
         Invoice.objects.create(
-            account=alice_at_home.account, kind="monthly", number=str(number), period="2026-10", first_seq=number,
+            account=alice_at_home.account, kind="monthly", number=str(number), period=f"2026-{number + 1:02d}", first_seq=number,
             last_seq=number, total_cents=1,
         )  # fmt: skip
         TopUp.objects.create(account=alice_at_home.account, source=TopUp.Source.CHECKOUT, amount_cents=500)
         fund(alice_at_home.account, 1)
     with django_assert_max_num_queries(8):
         alice_at_home.get(f"/account/billing/{path}")
+
+
+def test_a_line_leads_to_its_runs_and_a_run_to_its_line(alice_at_home: Person, stranger_at_home: Person) -> None:
+    fund(alice_at_home.account, 10**10)
+    mine = use(alice_at_home.account, predict_us=60_000_000)
+    other = use(alice_at_home.account, model_name="alice/other")
+    posting.post_usage()
+    issued = invoices.close_period(alice_at_home.account.pk, "2026-11")
+    assert issued
+    line = issued.lines.get(model_name="alice/echo")
+    address = f"/account/billing/records?line={line.pk}"
+    assert address in alice_at_home.get(f"/account/billing/invoices/{issued.pk}").content.decode()
+    records = alice_at_home.get(address).content.decode()
+    assert [f"/p/{run}" in records for run in (mine, other)] == [True, False]
+    assert f"/p/{mine}" not in stranger_at_home.get(address).content.decode()
+    bill = shown_bill(f"prediction/{mine}", billing_class="shared", has_started=True)
+    assert bill and bill.invoice_line == line
