@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.decorators import display
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import Account
-from billing import console, credit
+from billing import console, credit, refunds
 from billing.models import CreditBucket, Meter, UsageRecord
 from billing.money import NANOS_PER_UNIT, in_words
 from marketplace.lib.console import ReadOnlyAdmin, ReasonField
@@ -105,6 +105,24 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_select_related: ClassVar = ["account"]
     search_fields: ClassVar = ["account__username", "model_name", "subject"]
     ordering: ClassVar = ["-id"]
+    actions_detail: ClassVar = ["refund"]
+
+    def offers(self, action: str, row: Any) -> bool:
+        """While something is left of its charge."""
+        return bool(row and row.corrects_id is None and refunds.left_to_refund(row) > 0)
+
+    @action(description="Refund…", url_path="refund", icon="undo")
+    def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why, then give all that is left of it back."""
+        actor: Any = request.user
+        return self.with_reason(
+            request,
+            object_id,
+            title="Refund {}",
+            effect="What is left of its charge goes back to where it was taken from. The customer reads the reason.",
+            done="{} is refunded.",
+            verb=lambda record, reason: refunds.refund_usage(record, reason=reason, actor=actor),
+        )
 
     @display(description="Quantity", ordering="quantity")
     def shown_quantity(self, usage: UsageRecord) -> str:

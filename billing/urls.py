@@ -8,6 +8,7 @@ urlpatterns = [
     path("usage", views.usage, name="usage"),
     path("billing/records", views.records, name="billing_records"),
     path("billing/runs/<str:prediction_id>/receipt", run_views.receipt, name="run_receipt"),
+    path("billing/runs/<str:prediction_id>/appeal", run_views.appeal, name="appeal_run"),
     path("billing/credit", credit_views.credit, name="billing_credit"),
     path("billing/credit/reload", credit_views.reload, name="billing_reload"),
     path("billing/credit/cards", credit_views.new_card, name="billing_new_card"),

@@ -4,8 +4,11 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action
 
-from billing.console.shown import cents_column, money_column, state_column
+from billing import invoice_settling
+from billing.console.amounts import AmountForm, cents_of
+from billing.console.shown import cents_column, money_column, operator, state_column
 from billing.models import Invoice, InvoiceLine, PublisherAgreement, PublisherPayout
 from marketplace.lib.console import ReadOnlyAdmin
 
@@ -28,9 +31,67 @@ class InvoiceAdmin(ReadOnlyAdmin):
     list_select_related: ClassVar = ["account"]
     search_fields: ClassVar = ["=number", "=id", "account__username", "=stripe_invoice_id"]
     ordering: ClassVar = ["-issued_at"]
+    actions_detail: ClassVar = ["pay_by_hand", "void", "write_off", "credit"]
     change_form_after_template = "console/_invoice.html"
     shown_total = cents_column("total_cents", "Total")
     shown_state = state_column("state", "State")
+
+    def offers(self, action: str, row: Any) -> bool:
+        """Of a paid one a part is credited; an unpaid one is paid, voided or given up."""
+        if row is None:
+            return False
+        return bool(row.state == Invoice.State.PAID) if action == "credit" else row.state in invoice_settling.UNPAID
+
+    @action(description="Mark as paid…", url_path="pay", icon="account_balance")
+    def pay_by_hand(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for the transfer's reference."""
+        return self.with_reason(
+            request,
+            object_id,
+            title="Mark {} as paid by transfer",
+            effect="Give the reference of the transfer as the reason: it goes into the books with the payment.",
+            done="{} is paid.",
+            verb=lambda row, reference: invoice_settling.pay_by_hand(operator(request), row, reference=reference),
+        )
+
+    @action(description="Void…", url_path="void", icon="cancel")
+    def void(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why, then take it back."""
+        return self.with_reason(
+            request,
+            object_id,
+            title="Void {}",
+            effect="Nothing is due on it any more. What it billed is unbilled again and comes with the next invoice.",
+            done="{} is void.",
+            verb=lambda row, reason: invoice_settling.void(operator(request), row, reason=reason),
+        )
+
+    @action(description="Write off…", url_path="write-off", icon="money_off")
+    def write_off(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask why, then give it up."""
+        return self.with_reason(
+            request,
+            object_id,
+            title="Write {} off",
+            effect="It is not collected any more and becomes bad debt. The account stays as restricted as it is.",
+            done="{} is written off.",
+            verb=lambda row, reason: invoice_settling.write_off(operator(request), row, reason=reason),
+        )
+
+    @action(description="Credit a part…", url_path="credit", icon="undo")
+    def credit(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask how much and why."""
+        return self.with_form(
+            request,
+            object_id,
+            form_class=AmountForm,
+            title="Credit a part of {}",
+            effect="A credit note gives the amount back as credit. The reason is written on it.",
+            done="A credit note for {} is made.",
+            verb=lambda row, data: invoice_settling.credit_note(
+                operator(request), row, amount_cents=cents_of(data["amount"]), reason=data["reason"]
+            ),
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -8,7 +8,8 @@ from unfold.decorators import action
 
 from accounts import audit
 from accounts.models import User
-from billing import stripe_events
+from billing import card_refunds, stripe_events
+from billing.console.amounts import AmountForm, cents_of
 from billing.console.shown import cents_column, operator, state_column
 from billing.models import CardRefund, Dispute, PaymentMethod, StripeCall, StripeEvent, TopUp
 from marketplace.lib.console import ReadOnlyAdmin
@@ -28,8 +29,30 @@ class TopUpAdmin(ReadOnlyAdmin):
         "=id", "account__username", "=payment_intent_id", "=checkout_session_id", "=receipt_number",
     ]  # fmt: skip
     ordering: ClassVar = ["-created_at"]
+    actions_detail: ClassVar = ["refund"]
     shown_amount = cents_column("amount_cents", "Credit")
     shown_state = state_column("state", "State")
+
+    def offers(self, action: str, row: Any) -> bool:
+        """While anything of it may go back."""
+        return bool(row and card_refunds.refundable_cents(row))
+
+    @action(description="Refund to the card…", url_path="refund", icon="undo")
+    def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask how much and why; Stripe is called."""
+        return self.with_form(
+            request,
+            object_id,
+            form_class=AmountForm,
+            title="Refund {}",
+            effect="Unused credit of this purchase goes back to the card that paid it. The customer reads the reason.",
+            done="The refund of {} is under way.",
+            verb=lambda row, data: card_refunds.refund_top_up(
+                row.pk, reason=data["reason"], amount_cents=cents_of(data["amount"]), actor=operator(request)
+            ),
+            initial=lambda row: {"amount": f"{card_refunds.refundable_cents(row) / 100:.2f}"},
+            is_atomic=False,
+        )
 
 
 @admin.register(CardRefund)

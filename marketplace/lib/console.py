@@ -5,6 +5,7 @@ verb, in a transaction, so that what was done and its audit entry are one.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from django import forms
@@ -93,7 +94,7 @@ class StaffAdmin(ModelAdmin):
         title: str,
         effect: str,
         done: str,
-        verb: Callable[[Any, str], None],
+        verb: Callable[[Any, str], object],
     ) -> HttpResponse:
         """A page that says what will happen and asks why, then calls `verb(row, reason)` and goes back to the row.
 
@@ -118,17 +119,21 @@ class StaffAdmin(ModelAdmin):
         title: str,
         effect: str,
         done: str,
-        verb: Callable[[Any, dict[str, Any]], None],
+        verb: Callable[[Any, dict[str, Any]], object],
         initial: Callable[[Any], dict[str, Any]] = lambda row: {},
+        is_atomic: bool = True,
     ) -> HttpResponse:
-        """As `with_reason`, asking for more than why: `verb(row, data)` gets the form's clean data."""
+        """As `with_reason`, asking for more than why: `verb(row, data)` gets the form's clean data.
+
+        is_atomic: False for a verb that calls others over the network, and so has transactions of its own.
+        """
         row = self.get_object(request, unquote(object_id))
         if row is None:
             raise Http404
         form = form_class(request.POST) if request.method == "POST" else form_class(initial=initial(row))
         if request.method == "POST" and form.is_valid():
             try:
-                with transaction.atomic():
+                with transaction.atomic() if is_atomic else nullcontext():
                     verb(row, form.cleaned_data)
             except Problem as problem:
                 form.add_error(None, problem.detail)

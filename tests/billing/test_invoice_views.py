@@ -98,8 +98,8 @@ def test_credit_without_stripe_says_where_it_comes_from(alice_at_home: Person, m
 def test_pages_take_few_queries(alice_at_home: Person, django_assert_max_num_queries: Any, path: str) -> None:
     for number in range(5):
         Invoice.objects.create(
-            account=alice_at_home.account, kind="monthly", number=str(number), period=f"2026-{number + 1:02d}", first_seq=number,
-            last_seq=number, total_cents=1,
+            account=alice_at_home.account, kind="monthly", number=str(number), period=f"2026-{number + 1:02d}",
+            first_seq=number, last_seq=number, total_cents=1,
         )  # fmt: skip
         TopUp.objects.create(account=alice_at_home.account, source=TopUp.Source.CHECKOUT, amount_cents=500)
         fund(alice_at_home.account, 1)

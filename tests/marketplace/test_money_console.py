@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from billing import posting
+from billing import invoices, posting
 from billing.models import (
     BillingAccount,
     CardRefund,
@@ -31,6 +31,7 @@ from billing.models import (
     StripeCall,
     StripeEvent,
     TopUp,
+    UsageRecord,
 )
 from billing.statements import movements
 from tests.billing.factories import fund, use
@@ -239,3 +240,56 @@ def test_a_large_refund_is_confirmed_by_somebody_else(everything: BillingAccount
     assert olga.post(path, {"reason": "x"}).status_code == 302
     proposal.refresh_from_db()
     assert (proposal.state, proposal.decided_by) == (RefundProposal.State.CONFIRMED, olga.user)
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "recorded"),
+    [
+        ("pay", Invoice.State.PAID, "pay_invoice"),
+        ("void", Invoice.State.VOID, "void_invoice"),
+        ("write-off", Invoice.State.UNCOLLECTIBLE, "write_off_invoice"),
+    ],
+)
+def test_an_unpaid_invoice_is_ended_by_hand_with_a_reason(
+    alice_at_home: Person, olga: Person, action: str, state: str, recorded: str
+) -> None:
+    invoice = _issued(alice_at_home)
+    path = f"{list_of(Invoice)}{invoice.pk}/{action}/"
+    assert olga.post(path, {"reason": " "}).status_code == 422
+    assert olga.post(path, {"reason": "wire 7"}).status_code == 302
+    invoice.refresh_from_db()
+    assert invoice.state == state
+    assert AuditEntry.objects.get(action=recorded).reason == "wire 7"
+    assert f"{path}" not in olga.get(page_of(invoice)).content.decode()
+
+
+def test_a_part_of_a_paid_invoice_is_credited(alice_at_home: Person, olga: Person) -> None:
+    invoice = _issued(alice_at_home)
+    path = f"{list_of(Invoice)}{invoice.pk}"
+    olga.post(f"{path}/pay/", {"reason": "wire 7"})
+    assert olga.post(f"{path}/credit/", {"amount": "999999", "reason": "x"}).status_code == 422
+    assert olga.post(f"{path}/credit/", {"amount": "0.50", "reason": "a bad disk"}).status_code == 302
+    assert AuditEntry.objects.get(action="credit_invoice").details["amount"] == "$0.50"
+
+
+def _issued(person: Person) -> Invoice:
+    """An unpaid invoice of a postpaid account."""
+    account = person.account
+    BillingAccount.objects.create(account=account, mode=BillingAccount.Mode.POSTPAID, credit_limit_nanos=FUND)
+    use(account, predict_us=1_000_000_000_000, hardware="cpu-small")
+    posting.post_usage()
+    invoice = invoices.close_period(account.pk, "2026-11")
+    assert invoice
+    assert invoice.state == Invoice.State.OPEN
+    return invoice
+
+
+def test_a_charge_is_refunded_once_with_its_reason(alice_at_home: Person, olga: Person) -> None:
+    fund(alice_at_home.account, FUND)
+    use(alice_at_home.account)
+    record = UsageRecord.objects.get()
+    path = f"{list_of(UsageRecord)}{record.pk}/refund/"
+    assert path in olga.get(page_of(record)).content.decode()
+    olga.post(path, {"reason": "a bad disk"})
+    assert UsageRecord.objects.get(corrects=record).reason == "a bad disk"
+    assert path not in olga.get(page_of(record)).content.decode()

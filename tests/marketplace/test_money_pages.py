@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from billing import posting, prices, refunds
-from billing.models import BillingAccount, Price, UsageRecord
+from billing import appeals, posting, prices, refunds
+from billing.models import BillingAccount, FaultAppeal, Price, UsageRecord
 from models_catalog.models import Version
 from runner.host_hours import online_lines
 from runner.models import Host, Instance, Prediction
@@ -150,6 +150,26 @@ def test_a_runs_bill_shows_lines_refunds_and_the_receipt(
     assert receipt.status_code == 200
     assert len(receipt.json()["corrections"]) == 1
     assert stranger_at_home.get(f"/account/billing/runs/{run.pk}/receipt").status_code == 404
+
+
+def test_a_verdict_is_appealed_once_and_the_answer_is_read_on_the_run(
+    version: Version, alice_at_home: Person, stranger_at_home: Person, olga: Person
+) -> None:
+    fund(alice_at_home.account, 10**10)
+    run = _failed(version, FaultClass.MODEL_ERROR)
+    posting.post_usage()
+    path, form = f"/account/billing/runs/{run.pk}/appeal", {"note": "the disk was full"}
+    assert "Appeal this charge" in alice_at_home.get(f"/p/{run.pk}").content.decode()
+    assert stranger_at_home.post(path, form).status_code == 404
+    assert "Say why" in alice_at_home.post(path, {"note": " "}, follow=True).content.decode()
+    page = alice_at_home.post(path, form, follow=True).content.decode()
+    assert "Your appeal is sent." in page
+    assert "Appeal this charge" not in page
+    assert "an appeal for this run already" in alice_at_home.post(path, form, follow=True).content.decode()
+    appeals.accept(olga.user, FaultAppeal.objects.get(), answer="You are right.")
+    page = alice_at_home.get(f"/p/{run.pk}").content.decode()
+    assert "You are right." in page
+    assert "refunded" in page
 
 
 def test_a_run_that_is_not_over_has_no_bill(version: Version, alice_at_home: Person) -> None:
