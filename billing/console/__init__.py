@@ -3,6 +3,6 @@
 Lists are read-only; what can be done to a row asks for a reason and calls a verb, which writes the audit entry.
 """
 
-from billing.console import accounts, appeals, invoices, ledger, payments, quarantined, refunds
+from billing.console import accounts, appeals, invoices, ledger, payments, prices, quarantined, refunds
 
-__all__ = ["accounts", "appeals", "invoices", "ledger", "payments", "quarantined", "refunds"]
+__all__ = ["accounts", "appeals", "invoices", "ledger", "payments", "prices", "quarantined", "refunds"]
