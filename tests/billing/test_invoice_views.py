@@ -52,7 +52,15 @@ def test_an_invoice_is_listed_and_shows_its_lines(alice_at_home: Person, invoice
     listed = alice_at_home.get("/account/billing/invoices").content.decode()
     assert f"/account/billing/invoices/{invoice.pk}" in listed
     page = alice_at_home.get(f"/account/billing/invoices/{invoice.pk}").content.decode()
-    for shown in ("INV-2026-7", "alice/echo on cpu", "1 min 30 s", "$0.0001 per second", "$16.04", "$0.003979"):
+    for shown in (
+        "INV-2026-7.pdf",
+        "INV-2026-7.csv",
+        "alice/echo on cpu",
+        "1 min 30 s",
+        "$0.0001 per second",
+        "$16.04",
+        "$0.003979",
+    ):
         assert shown in page, shown
 
 
