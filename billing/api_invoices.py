@@ -4,15 +4,19 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Caller
-from accounts.authentication import caller_of
+from accounts.authentication import aauthenticate, caller_of
+from billing import csv_exports, documents
 from billing.cents import minor_as_decimal_string
+from billing.document_pdf import render_pdf
 from billing.models import Invoice, InvoiceLine
 from billing.money import as_decimal_string
+from marketplace.lib import csv_rows, dbthreads
 from marketplace.lib.pagination import NewestFirst
 from marketplace.lib.problems import NotFound
 from marketplace.lib.timestamps import timestamp
@@ -36,6 +40,31 @@ class InvoiceDetail(APIView):
         invoice = get_invoice(caller_of(request), invoice_id)
         lines = invoice.lines.select_related("price").order_by("position")
         return Response({**invoice_document(invoice), "lines": [line_document(line, invoice) for line in lines]})
+
+
+async def read_pdf(request: HttpRequest, invoice_id: str) -> HttpResponse:
+    """`GET …/{id}.pdf`."""
+    return await dbthreads.run(_pdf, await aauthenticate(request), invoice_id)
+
+
+async def read_csv(request: HttpRequest, invoice_id: str) -> HttpResponse:
+    """`GET …/{id}.csv`: its lines, exact to the nano-dollar."""
+    return await dbthreads.run(_csv, await aauthenticate(request), invoice_id)
+
+
+def _pdf(caller: Caller, invoice_id: str) -> HttpResponse:
+    invoice = get_invoice(caller, invoice_id)
+    return _file(render_pdf(documents.invoice_document(invoice)), "application/pdf", f"{invoice.number}.pdf")
+
+
+def _csv(caller: Caller, invoice_id: str) -> HttpResponse:
+    invoice = get_invoice(caller, invoice_id)
+    return _file(csv_rows.encode(csv_exports.invoice_lines(invoice)), csv_rows.CONTENT_TYPE, f"{invoice.number}.csv")
+
+
+def _file(content: bytes, content_type: str, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return HttpResponse(content, content_type=content_type, headers=headers)
 
 
 class _NewestIssued(NewestFirst):

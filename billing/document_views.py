@@ -15,6 +15,7 @@ from billing.documents import Document, invoice_document, receipt_document
 from billing.models import Invoice, TopUp
 from billing.page_contexts import page_caller
 from billing.reports import find_period
+from marketplace.lib import csv_rows
 from marketplace.lib.problems import NotFound
 
 
@@ -86,6 +87,6 @@ def usage_csv(request: HttpRequest, period: str) -> HttpResponseBase:
 
 
 def _as_file(rows: csv_exports.Rows, name: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(csv_exports.as_csv(rows), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(csv_exports.as_csv(rows), content_type=csv_rows.CONTENT_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

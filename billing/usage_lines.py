@@ -44,8 +44,10 @@ _UNITS: Mapping[str, str] = {
     Meter.INSTANCE_TIME: "microsecond",
     Meter.OUTPUT_IMAGE: "image",
     Meter.OUTPUT_VIDEO_TIME: "millisecond",
+    Meter.OUTPUT_AUDIO_TIME: "millisecond",
     Meter.INPUT_TOKENS: "token",
     Meter.OUTPUT_TOKENS: "token",
+    Meter.REQUEST: "run",
 }
 _TRAINING = "training"  # the billing class
 
@@ -147,5 +149,5 @@ def _status(record: UsageRecord) -> str:
 
 def _unit(meter: str, per_units: int) -> str:
     """What the unit price is for: `1000000 microseconds`, `1 image`."""
-    unit = _UNITS.get(meter, "unit")
+    unit = _UNITS[meter]
     return f"{per_units} {unit}{'s' if per_units != 1 else ''}"

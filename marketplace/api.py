@@ -5,13 +5,13 @@ from django.urls import path, re_path
 
 from accounts.api import AccountSettings, CurrentAccount, WebhookSecret, WebhookSecretRotation
 from accounts.idempotency import creates
+from billing import api_invoices as invoices
 from billing import api_payments as payments
 from billing import api_prices as prices
 from billing import api_receipts as receipts
 from billing import api_usage as usage
 from billing.api_appeals import Appeal
 from billing.api_balance import Balance
-from billing.api_invoices import InvoiceDetail, InvoiceList
 from billing.api_limits import LimitDetail, LimitList
 from marketplace.api_search import Search
 from marketplace.lib.endpoints import CREATES, POLLS, endpoint, rated, resource
@@ -53,8 +53,10 @@ urlpatterns = [
     path("billing/auto-reload", resource(payments.AutoReload)),
     path("billing/balance", resource(Balance)),
     path("billing/estimate", resource(Estimate)),
-    path("billing/invoices", resource(InvoiceList)),
-    path("billing/invoices/<str:invoice_id>", resource(InvoiceDetail)),
+    path("billing/invoices", resource(invoices.InvoiceList)),
+    path("billing/invoices/<str:invoice_id>.csv", endpoint(GET=invoices.read_csv)),
+    path("billing/invoices/<str:invoice_id>.pdf", endpoint(GET=invoices.read_pdf)),
+    path("billing/invoices/<str:invoice_id>", resource(invoices.InvoiceDetail)),
     path("billing/limits", resource(LimitList)),
     path("billing/limits/<str:limit_id>", resource(LimitDetail)),
     path("billing/payment-methods", resource(payments.PaymentMethodList)),

@@ -54,3 +54,12 @@ def test_the_page_to_pay_on_is_told_while_something_is_due(api, invoice, state, 
 def test_a_strangers_invoice_is_not_found(stranger_api, invoice):
     assert stranger_api.get(f"/v1/billing/invoices/{invoice.pk}").status_code == 404
     assert stranger_api.get("/v1/billing/invoices").json()["results"] == []
+
+
+def test_an_invoice_is_a_pdf_and_a_csv_file_too(api, stranger_api, invoice):
+    path = f"/v1/billing/invoices/{invoice.pk}"
+    pdf, lines = api.get(f"{path}.pdf"), api.get(f"{path}.csv")
+    assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+    assert 'filename="2026-000001.csv"' in lines.headers["content-disposition"]
+    assert "16.043978758,16.04,usd" in lines.text
+    assert [stranger_api.get(f"{path}.{kind}").status_code for kind in ("pdf", "csv")] == [404, 404]
