@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from billing.classes import BillingClass
 from billing.models import Meter, UsageRecord
 from runner.explanations import Charge, Facts, HostFacts, Move
 from runner.models import Hardware, Host, Instance, LoggedEvent, Prediction
@@ -52,7 +53,14 @@ def _charge(prediction: Prediction) -> Charge | None:
     if record is None:
         return None
     price = record.price
-    return Charge(record.quantity, price.rate_nanos, price.per_units, record.amount_nanos, record.currency)
+    return Charge(
+        record.quantity,
+        price.rate_nanos,
+        price.per_units,
+        record.amount_nanos,
+        record.currency,
+        is_dedicated=record.billing_class == BillingClass.DEDICATED,
+    )
 
 
 def _hosts() -> list[HostFacts]:

@@ -53,6 +53,7 @@ class Charge:
     per_us: int
     amount_nanos: int
     currency: str = "usd"
+    is_dedicated: bool = False  # the time of its instance is what is charged
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,8 @@ def _cost(facts: Facts) -> str | None:
         return "Free: it never started."
     if facts.fault_class in _OURS:
         return "Free: what the platform spoils is not charged."
+    if charge.is_dedicated:
+        return "Not charged by itself: it ran on an instance whose online time is charged."
     if charge.amount_nanos == 0:
         return f"Free: {facts.hardware} costs nothing." if charge.rate_nanos == 0 else "Free: it took no time."
     return f"Charged for {charge.quantity_us / 1_000_000:.6f} s of {facts.hardware}{_although(facts)}."

@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.access import Caller
 from billing.models import Price
-from billing.prices import PriceMissing, current_price
+from billing.prices import PriceMissing, Resolved, resolve
 from billing.rating import cost
 from models_catalog import lookup
 from models_catalog.models import Model
@@ -43,13 +43,15 @@ def is_owner(caller: Caller | None, model: Model) -> bool:
 
 def head(caller: Caller | None, model: Model, tab: str) -> dict[str, Any]:
     """The context of a page that extends `models_catalog/model_base.html`."""
-    price = _price(model)
+    resolved = _resolved(caller, model)
+    price = None if resolved is None or resolved.units else resolved.time
     return {
         "model": model,
         "tab": tab,
         "is_owner": is_owner(caller, model),
         "links": _links(model),
         "price": price,
+        "unit_prices": resolved.units if resolved else (),
         "hardware": Hardware.objects.filter(pk=model.hardware).first(),
         "typical": _typical(model, price),
         "warmth": _warmth(model),
@@ -69,9 +71,10 @@ def _links(model: Model) -> list[tuple[str, str]]:
     return [(label, url) for label, url in links if url.startswith(("https://", "http://"))]
 
 
-def _price(model: Model) -> Price | None:
+def _resolved(caller: Caller | None, model: Model) -> Resolved | None:
+    """What a run costs who looks: the same prices that runs are made at."""
     try:
-        return current_price(model.hardware)
+        return resolve(model.full_name, model.hardware, caller.account_id if caller else None)
     except PriceMissing:
         return None
 

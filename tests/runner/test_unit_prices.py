@@ -6,6 +6,7 @@ from django.utils import timezone
 from billing import price_lists, prices
 from billing.models import Meter, Price, QuarantinedUsage, UsageRecord
 from billing.price_lists import Line
+from marketplace.pages import model_head
 from runner import binding_quotes, costs, quotes
 from runner.states import FaultClass, Status
 from tests.models_catalog.factories import VersionFactory, schema
@@ -128,3 +129,16 @@ def test_a_binding_quote_of_units_covers_the_dearest_run(version):
     basis = quotes.find_basis(run)
     assert basis is not None
     assert binding_quotes._most(run, basis) == 5 * 40_000_000 * 5 // 4
+
+
+def test_inv_27_a_models_page_shows_its_own_prices(api, version):
+    page = model_head.head(None, version.model, "api")
+    assert [price.rate_nanos for price in page["unit_prices"]] == [40_000_000]
+    assert page["price"] is None
+
+
+def test_a_run_on_ones_own_instances_is_explained(api, alice):
+    version = VersionFactory.create(model__account=alice, model__name="own", model__visibility="private")
+    prediction = end(make_prediction(version), predict_us=1_000_000)
+    text = api.get(f"/v1/predictions/{prediction.pk}/explain").json()["cost"]["text"]
+    assert text == "Not charged by itself: it ran on an instance whose online time is charged."
