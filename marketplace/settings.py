@@ -476,6 +476,7 @@ UNFOLD = {
                     _console_item("Prices", "sell", "billing_price_changelist"),
                     _console_item("Usage", "receipt_long", "billing_usagerecord_changelist"),
                     _console_item("Appeals", "gavel", "billing_faultappeal_changelist"),
+                    _console_item("Quarantine", "coronavirus", "billing_quarantinedusage_changelist"),
                     _console_item("Incident refunds", "healing", "billing_refundproposal_changelist"),
                     _console_item("Invoices", "request_quote", "billing_invoice_changelist"),
                     _console_item("Limits", "speed", "billing_spendlimit_changelist"),

@@ -184,6 +184,8 @@ def _sentence(move: Move, facts: Facts) -> str:
             return _end("Failed", _FAILURES, cause, facts)
         case Status.CANCELED:
             return _end("Canceled", _CANCELS, cause, facts)
+        case "refund.issued":
+            return "What it cost was given back, wholly or in part."
         case Status.ABORTED:
             return f"Given up before it started: {cause or 'its deadline passed'}."
     return f"{move.name.replace('_', ' ').capitalize()}."

@@ -144,7 +144,7 @@ def test_a_runs_bill_shows_lines_refunds_and_the_receipt(
     posting.post_usage()
     refunds.refund_usage(UsageRecord.objects.get(subject=f"prediction/{run.pk}"), reason="a bad disk")
     page = alice_at_home.get(f"/p/{run.pk}").content.decode()
-    for shown in ("per second", "Given back", "a bad disk", "refunded"):
+    for shown in ("per second", "Given back", "a bad disk", "refunded", "What it cost was given back"):
         assert shown in page, shown
     receipt = alice_at_home.get(f"/account/billing/runs/{run.pk}/receipt")
     assert receipt.status_code == 200
