@@ -18,9 +18,9 @@ _MOST_DAYS_LEFT = 999
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """payer: None or an internal one is metered and not charged. promo: free credit in buckets; paid: the rest of
-    the balance, below zero by an overrun. month: used in this month of UTC, posted or not; days_left: None where
-    nothing is spent or nothing limits it.
+    """balance: credit that is left, below zero by an overrun; promo: free credit in it. available: for new work.
+
+    month: used in this month of UTC, posted or not. days_left: None where nothing is spent or nothing limits it.
     """
 
     is_charged: bool
@@ -33,17 +33,11 @@ class Overview:
     owed_nanos: Nanos
     credit_line_nanos: Nanos
     available_nanos: Nanos
-    unposted_nanos: Nanos
     month: datetime.date
     month_nanos: Nanos
     burn_nanos: Nanos
     forecast_nanos: Nanos
     days_left: int | None
-
-    @property
-    def paid_nanos(self) -> int:
-        """Purchased credit, less any overrun."""
-        return self.balance_nanos - self.promo_nanos
 
 
 def overview(payer: BillingAccount, *, now: datetime.datetime) -> Overview:
@@ -68,7 +62,6 @@ def overview(payer: BillingAccount, *, now: datetime.datetime) -> Overview:
         owed_nanos=Nanos(payer.owed_nanos),
         credit_line_nanos=Nanos(payer.credit_limit_nanos if payer.mode == BillingAccount.Mode.POSTPAID else 0),
         available_nanos=Nanos(available),
-        unposted_nanos=Nanos(unposted),
         month=month,
         month_nanos=Nanos(in_month),
         burn_nanos=Nanos(burn),

@@ -28,11 +28,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """All of one day. x: its left edge."""
+    """All of one day."""
 
     key: str
     amount_nanos: int
-    x: int
     bars: list[Bar]
 
 
@@ -45,7 +44,6 @@ class Plot:
     top_nanos: int
     width: int
     height: int = HEIGHT
-    step: int = WIDTH
 
     @property
     def middle_nanos(self) -> int:
@@ -91,4 +89,4 @@ def _column(index: int, key: str, amounts: Mapping[str, int], legend: Sequence[t
             lower, below = below, below + amount
             bottom, upper = lower * HEIGHT // top, below * HEIGHT // top
             bars.append(Bar(name, amount, shade, x + _GAP // 2, HEIGHT - upper, WIDTH - _GAP, upper - bottom))
-    return Column(key, sum(amounts.values()), x, bars)
+    return Column(key, sum(amounts.values()), bars)

@@ -5,8 +5,6 @@ Source: billing.md 6, 15.3.
 
 from dataclasses import dataclass
 
-from django.db.models import F, Sum
-
 from billing.models import LedgerBalance, LedgerEntry, LedgerTxn
 from billing.money import Nanos
 
@@ -36,12 +34,11 @@ _IN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One entry, by its id. kind: `wallet` (bought credit), `promo`, `unbilled`, `receivable`, `dispute`.
+    """One entry. kind: `wallet` (bought credit), `promo`, `unbilled`, `receivable`, `dispute`.
 
     amount: above 0 what the account gained, below what it paid or came to owe; after: what that made of its kind.
     """
 
-    entry_id: int
     txn: LedgerTxn
     kind: str
     amount_nanos: Nanos
@@ -53,19 +50,14 @@ class Movement:
         return _IN_WORDS.get(self.txn.kind, self.txn.kind.replace("_", " ").capitalize())
 
 
-def movements(account_id: int, *, before: int | None = None, limit: int) -> list[Movement]:
-    """At most `limit` entries of the customer's ledger accounts, those before an entry's id or the newest."""
+def movements(account_id: int, *, limit: int) -> list[Movement]:
+    """At most `limit` entries of the customer's ledger accounts, the newest."""
     codes = [f"{kind}:{account_id}" for kind in _KINDS]
     rows = LedgerEntry.objects.filter(code__in=codes)
     after = {row.code: row.posted_nanos for row in LedgerBalance.objects.filter(code__in=codes)}
-    if before is not None:
-        later = rows.filter(pk__gte=before).values("code").annotate(total=Sum("amount_nanos")).order_by()
-        for row in later:
-            after[row["code"]] -= int(row["total"])
-        rows = rows.filter(pk__lt=before)
     found: list[Movement] = []
-    for entry in rows.select_related("txn").order_by(F("pk").desc())[:limit]:
+    for entry in rows.select_related("txn").order_by("-pk")[:limit]:
         kind = entry.code.partition(":")[0]
-        found.append(Movement(entry.pk, entry.txn, kind, Nanos(-entry.amount_nanos), Nanos(-after[entry.code])))
+        found.append(Movement(entry.txn, kind, Nanos(-entry.amount_nanos), Nanos(-after[entry.code])))
         after[entry.code] -= entry.amount_nanos
     return found
