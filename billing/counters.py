@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BigIntegerField, F, Func, QuerySet, Sum, Value
+from django.db.models import BigIntegerField, F, Func, Q, QuerySet, Sum, Value
 
 from billing.models import Hold, LimitPeriod, LimitScope, SpendCounter, SpendLimit, UsageRecord
+
+# Holds of work. Others, as for money on its way back to a card, count on no limit.
+WORK = Q(subject__startswith="prediction/") | Q(subject__startswith="instance/")
 
 
 class Spending(Protocol):
@@ -101,7 +104,7 @@ def _start(limit: SpendLimit, period: Period) -> SpendCounter:
     records = records.filter(occurred_at__gte=period.starts_at, occurred_at__lt=period.ends_at)
     # The month is in the index, so that the hour's search does not read the years before it.
     records = records.filter(period=f"{period.starts_at:%Y-%m}")
-    holds = _of(limit, Hold.objects.filter(account_id=limit.account_id, state=Hold.State.OPEN))
+    holds = _of(limit, Hold.objects.filter(WORK, account_id=limit.account_id, state=Hold.State.OPEN))
     counter = SpendCounter.objects.create(
         limit=limit,
         starts_at=period.starts_at,

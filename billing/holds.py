@@ -173,8 +173,16 @@ def _by_counter(holds: Iterable[Hold], sign: int = 1) -> dict[int, int]:
     return amounts
 
 
-def extend(account_id: int, wanted: Mapping[str, int]) -> dict[str, int]:
-    """Add to open holds of work that runs, in the mapping's order: nanos by subject, what each was given of it.
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What an open hold was given of what it wanted; by_limit: a spend limit, not credit, kept it from more."""
+
+    nanos: int
+    by_limit: bool = False
+
+
+def extend(account_id: int, wanted: Mapping[str, int]) -> dict[str, Extension]:
+    """Add to open holds of work that runs, in the mapping's order. wanted: nanos by subject.
 
     A prepaid account may be taken below zero by its overdraft, a trial account never. Limits don't stop what runs,
     unless the account wants that (`stops_at_limit`).  Source: billing.md 8.1, "Running past the hold"; 8.3.
@@ -187,28 +195,35 @@ def extend(account_id: int, wanted: Mapping[str, int]) -> dict[str, int]:
         holds = Hold.objects.filter(subject__in=wanted, account_id=account_id, state=Hold.State.OPEN).in_bulk()
         overdraft = payer.overdraft_nanos if payer.mode == BillingAccount.Mode.PREPAID else 0
         left = payer.available_nanos + overdraft
-        more: dict[str, int] = {}
+        given: dict[str, Extension] = {}
         for subject, amount in wanted.items():
             if subject not in holds:
                 continue
-            room = [_room(c) for c in running if c.limit.is_hard and c.pk in holds[subject].counters]
-            bounds = ([left] if payer.is_charged else []) + (room if payer.stops_at_limit else [])
-            more[subject] = max(0, min([amount, *bounds]))
-            left -= more[subject]
-            for counter in running:
-                counter.held_nanos += more[subject] if counter.pk in holds[subject].counters else 0
-        _grow(payer, holds, more, overdraft)
-    return more
+            own = [counter for counter in running if counter.pk in holds[subject].counters]
+            by_credit = min(amount, left) if payer.is_charged else amount
+            rooms = [_room(counter) for counter in own if counter.limit.is_hard and payer.stops_at_limit]
+            nanos = max(0, min([by_credit, *rooms]))
+            given[subject] = Extension(nanos, by_limit=nanos < by_credit)
+            left -= nanos
+            for counter in own:
+                counter.held_nanos += nanos
+        grown = [
+            Hold(subject=pk, counters=holds[pk].counters, amount_nanos=one.nanos)
+            for pk, one in given.items()
+            if one.nanos
+        ]
+        _grow(payer, grown, overdraft)
+    return given
 
 
-def _grow(payer: BillingAccount, holds: Mapping[str, Hold], more: Mapping[str, int], overdraft: int) -> None:
-    grown = [Hold(counters=holds[subject].counters, amount_nanos=amount) for subject, amount in more.items() if amount]
+def _grow(payer: BillingAccount, grown: Sequence[Hold], overdraft: int) -> None:
+    """Add to holds; `grown` has what is added."""
     if not grown:
         return
-    _hold_on_account(payer, sum(more.values()), overdraft=overdraft)
+    _hold_on_account(payer, sum(hold.amount_nanos for hold in grown), overdraft=overdraft)
     counters.hold(_by_counter(grown))
-    for subject, amount in more.items():
-        Hold.objects.filter(subject=subject).update(amount_nanos=F("amount_nanos") + amount)
+    for hold in grown:
+        Hold.objects.filter(pk=hold.pk).update(amount_nanos=F("amount_nanos") + hold.amount_nanos)
 
 
 def settle_many(amounts: Mapping[str, int]) -> None:

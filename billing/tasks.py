@@ -13,6 +13,7 @@ from billing import (
     expiry_notices,
     incidents,
     invoice_jobs,
+    limit_warnings,
     posting,
     reconciliation,
     seals,
@@ -53,6 +54,12 @@ def grant_trials() -> None:
 def refund_incidents() -> None:
     """Every minute: needs confirmed refunds of incidents, leaves them done."""
     incidents.finish_confirmed()
+
+
+@shared_task
+def tell_of_limits() -> None:
+    """Every 10 s: leaves nobody untold whose spend limit fills up."""
+    limit_warnings.tell_due(_now())
 
 
 @shared_task

@@ -9,9 +9,11 @@ from runner import (
     batch_ends,
     binding_quotes,
     builds,
+    credit_watch,
     deletion,
     event_feed,
     files,
+    hold_leaks,
     retention,
     run_counts,
     webhook_delivery,
@@ -112,3 +114,15 @@ def remove_old_events() -> None:
 def forget_old_quotes() -> None:
     """Every hour: binding quotes that expired a day ago go."""
     binding_quotes.forget_old()
+
+
+@shared_task
+def watch_credit() -> None:
+    """Every 10 s: leaves what runs held for, and nothing running that can't be paid."""
+    credit_watch.beat()
+
+
+@shared_task
+def release_leaked_holds() -> None:
+    """Every minute: leaves no hold of what has ended and is posted, or is gone."""
+    hold_leaks.sweep()

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from billing import accounts, holds, limits
-from billing.holds import HoldRequest
+from billing.holds import Extension, HoldRequest
 from billing.models import BillingAccount, Hold, SpendCounter, UsagePosting, UsageRecord
 from marketplace.lib.ids import new_id
 from tests.billing.factories import NOON, fund, use
@@ -223,7 +223,8 @@ def test_an_extension_takes_what_there_is(alice, mode, overdraft, given):
     BillingAccount.objects.filter(pk=alice.pk).update(mode=mode, overdraft_nanos=overdraft)
     request = ask(alice)
     place(request)
-    assert holds.extend(alice.pk, {request.subject: 9 * CENT, "prediction/unknown": CENT}) == {request.subject: given}
+    wanted = {request.subject: 9 * CENT, "prediction/unknown": CENT}
+    assert holds.extend(alice.pk, wanted) == {request.subject: Extension(given)}
     assert held(alice) == CENT + given
 
 
@@ -231,9 +232,9 @@ def test_limits_stop_what_runs_only_for_who_wants_that(alice):
     limits.set_limit(alice.pk, period="day", limit_nanos=2 * CENT)
     request = ask(alice)
     place(request)
-    assert holds.extend(alice.pk, {request.subject: 3 * CENT}) == {request.subject: 3 * CENT}
+    assert holds.extend(alice.pk, {request.subject: 3 * CENT}) == {request.subject: Extension(3 * CENT)}
     BillingAccount.objects.filter(pk=alice.pk).update(stops_at_limit=True)
-    assert holds.extend(alice.pk, {request.subject: CENT}) == {request.subject: 0}
+    assert holds.extend(alice.pk, {request.subject: CENT}) == {request.subject: Extension(0, by_limit=True)}
 
 
 def test_f13_of_200_at_once_exactly_the_10_that_the_credit_pays_are_admitted(alice):

@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from billing import limits, posting
+from billing.classes import BillingClass
 from billing.models import BillingAccount, Hold, UsageRecord
 from billing.prices import current_price
 from marketplace.lib.problems import Problem
@@ -82,6 +83,12 @@ def test_a_quoted_run_is_held_for_at_most_its_quote(version):
     assert costs.hold_request(prediction).amount_nanos == 7
 
 
+def test_what_runs_on_paid_instances_is_held_for_nothing(version):
+    prediction = make_prediction(version)
+    prediction.billing_class = BillingClass.DEDICATED
+    assert costs.hold_request(prediction).amount_nanos == 0
+
+
 def test_a_trial_is_held_for_its_time_limit(alice, version):
     fund(alice, DOLLAR)
     BillingAccount.objects.update(mode="trial")
@@ -126,7 +133,7 @@ def test_a_dry_run_needs_no_credit(api, alice, body):
 @pytest.mark.parametrize(
     ("outcome", "charged"),
     [
-        (Outcome("", None, Status.SUCCEEDED, predict_us=2_000_000), 50_000),
+        (Outcome("", None, Status.SUCCEEDED, predict_us=1_000_000), 25_000),
         (Outcome("", None, Status.FAILED, error="lost", fault_class=FaultClass.PLATFORM), 0),
     ],
     ids=["succeeded", "platform fault"],
