@@ -181,11 +181,11 @@ class Extension:
     by_limit: bool = False
 
 
-def extend(account_id: int, wanted: Mapping[str, int]) -> dict[str, Extension]:
+def extend(account_id: int, wanted: Mapping[str, int], *, may_overdraw: bool = True) -> dict[str, Extension]:
     """Add to open holds of work that runs, in the mapping's order. wanted: nanos by subject.
 
-    A prepaid account may be taken below zero by its overdraft, a trial account never. Limits don't stop what runs,
-    unless the account wants that (`stops_at_limit`).  Source: billing.md 8.1, "Running past the hold"; 8.3.
+    A prepaid account may be taken below zero by its overdraft, if `may_overdraw`, a trial account never. Limits don't
+    stop what runs, unless the account wants that (`stops_at_limit`).  Source: billing.md 8.1, 8.3.
     """
     if not wanted:
         return {}
@@ -193,7 +193,7 @@ def extend(account_id: int, wanted: Mapping[str, int]) -> dict[str, Extension]:
         now, payer = timezone.now(), accounts.lock(account_id)
         running = counters.current(account_id, now)
         holds = Hold.objects.filter(subject__in=wanted, account_id=account_id, state=Hold.State.OPEN).in_bulk()
-        overdraft = payer.overdraft_nanos if payer.mode == BillingAccount.Mode.PREPAID else 0
+        overdraft = payer.overdraft_nanos if may_overdraw and payer.mode == BillingAccount.Mode.PREPAID else 0
         left = payer.available_nanos + overdraft
         given: dict[str, Extension] = {}
         for subject, amount in wanted.items():

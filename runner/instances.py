@@ -15,9 +15,10 @@ from django.utils import timezone
 from billing import instance_time
 from billing.classes import class_of_instance
 from billing.instance_time import Beat, End, NewInstance
+from billing.models import InstanceMeter
 from billing.outcomes import SETUP_FAILURES_CHARGED
 from models_catalog.models import Version
-from runner import rollouts
+from runner import instance_holds, rollouts
 from runner.models import Deployment, Instance, Prediction
 from runner.pools import PRIVATE, Pool
 from runner.states import INSTANCE_ENDED, InstanceState, Status
@@ -39,11 +40,15 @@ class SetupFailed(Exception):
         return self.error
 
 
+class NotPaid(Exception):
+    """Who would pay for the instance's time has no credit, or a limit in the way: try again later."""
+
+
 def create(host_id: int, pool: Pool, *, most: int | None = None) -> Instance | None:
     """The row of an instance about to start, with its meter if somebody pays for its time.
 
     One that trains takes one training at a time. most: how many a deployment's pool may have on all hosts; None is
-    returned once it has them, or is gone. Raises SetupFailed for a version that failed too often.
+    returned once it has them, or is gone. Raises SetupFailed for a version that failed too often, NotPaid.
     """
     version = Version.objects.select_related("model__account").get(pk=pool.version_id)
     with transaction.atomic():
@@ -56,6 +61,8 @@ def create(host_id: int, pool: Pool, *, most: int | None = None) -> Instance | N
         instance = _insert(host_id, pool, version, deployment)
         if pool.is_dedicated:
             instance_time.start(_to_be_paid(instance, version, deployment))
+            if instance_holds.place(InstanceMeter.objects.get(pk=instance.pk)):
+                raise NotPaid
         return instance
 
 

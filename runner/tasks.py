@@ -14,6 +14,7 @@ from runner import (
     event_feed,
     files,
     hold_leaks,
+    instance_holds,
     retention,
     run_counts,
     webhook_delivery,
@@ -120,6 +121,7 @@ def forget_old_quotes() -> None:
 def watch_credit() -> None:
     """Every 10 s: leaves what runs held for, and nothing running that can't be paid."""
     credit_watch.beat()
+    instance_holds.beat()
 
 
 @shared_task

@@ -24,7 +24,7 @@ from runner.backends.base import InstanceSpec, StartFailed
 from runner.coglet import CogletError, Health, Unreachable
 from runner.engine.live import LiveInstance
 from runner.engine.patience import time_limit_seconds, until_stored
-from runner.instances import SetupFailed
+from runner.instances import NotPaid, SetupFailed
 from runner.lifecycle import Outcome
 from runner.models import Hardware, Instance, Prediction, StoredFile
 from runner.placement import Size
@@ -40,6 +40,7 @@ _POLL_SECONDS = (0.02, 0.02, 0.05, 0.05, 0.1, 0.1, 0.2, 0.3, 0.5)
 _WATCH_SECONDS = 2.0
 _REST_SECONDS = (0.0, 5.0, 20.0, 60.0, 300.0)  # after so many failed starts in a row of one version
 _CRASH_LOOP_REST_SECONDS = 5.0  # then who has come meanwhile is told too
+_UNPAID_REST_SECONDS = 5.0  # then it is looked whether money has come
 _HARDWARE_CACHE_SECONDS = 30.0
 
 
@@ -102,6 +103,9 @@ class InstanceLife:
         except SetupFailed as error:  # too often: whoever asks is told, and nothing is started
             self._rest_until[pool] = time.monotonic() + _CRASH_LOOP_REST_SECONDS
             await self._tell_failure(pool, error)
+            return
+        except NotPaid:
+            self._rest_until[pool] = time.monotonic() + _UNPAID_REST_SECONDS
             return
         if row is None:
             return

@@ -152,7 +152,7 @@ class Engine:
                     await self._answer_replay(message)
                 case "stop_instance":
                     if instance := self.instances.get(message["id"]):
-                        self.life.stop(instance, "stopped by an operator")
+                        self.life.stop(instance, message.get("reason", "stopped by an operator"))
                 case "stop_version":
                     self.life.stop_all_of(set(message["version_ids"]))
 
