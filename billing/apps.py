@@ -10,4 +10,11 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to the facts of lower rooms, and have the jobs of reconciliation."""
-        from billing import ledger_checks, receivers, seals, stripe_reconciliation, usage_checks  # noqa: F401
+        from billing import (  # noqa: F401
+            invoice_checks,
+            ledger_checks,
+            receivers,
+            seals,
+            stripe_reconciliation,
+            usage_checks,
+        )

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from django.db.models import CharField, Count, F, Func, Q, Sum, Value
 from django.db.models.functions import TruncDate
 
-from billing import usage_groups, usage_lines
+from accounts.models import Account
+from billing import publisher_shares, usage_groups, usage_lines
 from billing.cents import minor_as_decimal_string
 from billing.models import Invoice, LedgerEntry
 from billing.money import as_fixed_string
@@ -79,6 +80,30 @@ def journal(month: str) -> Iterator[Sequence[Cell]]:
     )
     for day, kind, account, currency, debit, credit, postings in rows:
         yield [str(day), kind, account, as_fixed_string(int(debit)), as_fixed_string(-int(credit)), currency, postings]
+
+
+def publisher_earnings(owner: Account, period: str) -> Iterator[Sequence[Cell]]:
+    """The header, then what each model earned a publisher on each day of a month, before volume discounts.
+
+    Never who used it: accounts are summed.
+    """
+    yield ["day", "model", "runs", "percent", "paid_usage", "currency"]
+    sums: dict[tuple[str, str, int], list[int]] = {}
+    for one in publisher_shares.earnings(owner, period):
+        part = sums.setdefault((str(one.day), one.model_name, one.percent), [0, 0])
+        part[0] += one.runs
+        part[1] += one.counted_nanos
+    for (day, model_name, percent), (runs, nanos) in sorted(sums.items()):
+        yield [day, model_name, runs, percent, Number(as_fixed_string(nanos)), "usd"]
+
+
+def payouts_due() -> Iterator[Sequence[Cell]]:
+    """For operators: the header, then each publisher to whom something may be paid out now."""
+    yield ["publisher", "email", "amount", "currency"]
+    owners = Account.objects.filter(publisher_agreements__isnull=False).distinct().select_related("user")
+    for owner in owners.order_by("username"):
+        if due := publisher_shares.payable(owner):
+            yield [owner.username, owner.user.email if owner.user else "", Number(as_fixed_string(due)), "usd"]
 
 
 def _next_month(first: datetime.datetime) -> datetime.datetime:

@@ -1,21 +1,17 @@
-"""An account's invoices, statements and receipts to print and to keep: as a page, a PDF file, a CSV file."""
+"""An account's invoices, statements and receipts to print and to keep: as a page and as a PDF file."""
 
 from collections.abc import Callable
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from billing import csv_exports
 from billing.document_pdf import render_pdf
 from billing.documents import Document, invoice_document, receipt_document
 from billing.models import Invoice, TopUp
 from billing.page_contexts import page_caller
-from billing.reports import find_period
-from marketplace.lib import csv_rows
 from marketplace.lib.problems import NotFound
 
 
@@ -41,7 +37,7 @@ def _pdf(find: Callable[[HttpRequest, str], Document]) -> Callable[..., HttpResp
     return view
 
 
-def _invoice(request: HttpRequest, number: str) -> Invoice:
+def find_invoice(request: HttpRequest, number: str) -> Invoice:
     """Of the signed-in account; somebody else's is 404."""
     invoice = Invoice.objects.filter(account_id=page_caller(request).account_id, number=number).first()
     if invoice is None:
@@ -50,7 +46,7 @@ def _invoice(request: HttpRequest, number: str) -> Invoice:
 
 
 def _invoice_document(request: HttpRequest, number: str) -> Document:
-    return invoice_document(_invoice(request, number))
+    return invoice_document(find_invoice(request, number))
 
 
 def _receipt_document(request: HttpRequest, number: str) -> Document:
@@ -65,28 +61,3 @@ invoice_page = _page(_invoice_document)
 invoice_pdf = _pdf(_invoice_document)
 receipt_page = _page(_receipt_document)
 receipt_pdf = _pdf(_receipt_document)
-
-
-@never_cache
-@login_required
-@require_safe
-def invoice_csv(request: HttpRequest, number: str) -> HttpResponseBase:
-    """Its lines, exact to the nano-dollar."""
-    return _as_file(csv_exports.invoice_lines(_invoice(request, number)), number)
-
-
-@never_cache
-@login_required
-@require_safe
-def usage_csv(request: HttpRequest, period: str) -> HttpResponseBase:
-    """Every usage record of one month, `YYYY-MM`."""
-    if find_period(period) is None:
-        raise NotFound
-    caller = page_caller(request)
-    return _as_file(csv_exports.usage(caller.account_id, period), f"usage-{caller.username}-{period}")
-
-
-def _as_file(rows: csv_exports.Rows, name: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(csv_exports.as_csv(rows), content_type=csv_rows.CONTENT_TYPE)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response

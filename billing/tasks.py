@@ -15,6 +15,7 @@ from billing import (
     invoice_jobs,
     limit_warnings,
     posting,
+    publisher_shares,
     reconciliation,
     seals,
     stripe_events,
@@ -139,6 +140,12 @@ def issue_interims() -> None:
 def settle_discounts() -> None:
     """Every hour: needs usage above the first tier, leaves its discount posted."""
     discounts.settle_all()
+
+
+@shared_task
+def accrue_shares() -> None:
+    """Every hour: needs usage of models whose publishers have an agreement, leaves their share posted."""
+    publisher_shares.accrue_all()
 
 
 def _now() -> datetime.datetime:

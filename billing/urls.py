@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from billing import credit_views, document_views, invoice_views, run_views, views
+from billing import credit_views, document_views, export_views, invoice_views, run_views, views
 
 urlpatterns = [
     path("usage", views.usage, name="usage"),
@@ -18,9 +18,10 @@ urlpatterns = [
     path("billing/invoices/<str:invoice_id>", invoice_views.invoice_page, name="billing_invoice"),
     path("billing/refunds", invoice_views.refunds, name="billing_refunds"),
     path("invoices/<str:number>.pdf", document_views.invoice_pdf, name="invoice_pdf"),
-    path("invoices/<str:number>.csv", document_views.invoice_csv, name="invoice_csv"),
+    path("invoices/<str:number>.csv", export_views.invoice_csv, name="invoice_csv"),
     path("invoices/<str:number>", document_views.invoice_page, name="invoice"),
     path("receipts/<str:number>.pdf", document_views.receipt_pdf, name="receipt_pdf"),
     path("receipts/<str:number>", document_views.receipt_page, name="receipt"),
-    path("usage/<str:period>.csv", document_views.usage_csv, name="usage_csv"),
+    path("usage/<str:period>.csv", export_views.usage_csv, name="usage_csv"),
+    path("earnings/<str:period>.csv", export_views.earnings_csv, name="earnings_csv"),
 ]

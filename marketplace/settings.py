@@ -105,6 +105,7 @@ CELERY_BEAT_SCHEDULE = {
     "close-periods": {"task": "billing.tasks.close_periods", "schedule": 3600.0, "options": {"expires": 3600}},
     "collect-invoices": {"task": "billing.tasks.collect_invoices", "schedule": 60.0, "options": {"expires": 60}},
     "issue-interim-invoices": {"task": "billing.tasks.issue_interims", "schedule": 60.0, "options": {"expires": 60}},
+    "accrue-shares": {"task": "billing.tasks.accrue_shares", "schedule": 3600.0, "options": {"expires": 3600}},
     "settle-discounts": {"task": "billing.tasks.settle_discounts", "schedule": 3600.0, "options": {"expires": 3600}},
     "post-usage": {"task": "billing.tasks.post_usage", "schedule": 1.0, "options": {"expires": 2}},
     "expire-credit": {"task": "billing.tasks.expire_credit", "schedule": 300.0},

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
+from billing import export_views
 from billing.stripe_webhook import stripe_webhook
 from marketplace import console, console_money
 from marketplace.health import health
@@ -29,6 +30,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/live", admin.site.admin_view(console.live), name="console_live"),
     path("admin/money/revenue", admin.site.admin_view(console_money.revenue_page), name="console_revenue"),
     path("admin/money/checks", admin.site.admin_view(console_money.checks_page), name="console_checks"),
+    path("admin/journal/<str:period>.csv", admin.site.admin_view(export_views.journal_csv), name="journal_csv"),
+    path("admin/payouts.csv", admin.site.admin_view(export_views.payouts_csv), name="payouts_csv"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("files/<str:file_id>/<str:signature>/<str:name>", endpoint(GET=output, rates=None), name="output_file"),

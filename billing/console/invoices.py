@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
-from billing import invoice_settling
+from billing import invoice_settling, publisher_shares
 from billing.console.amounts import AmountForm, cents_of
 from billing.console.shown import cents_column, money_column, operator, state_column
 from billing.models import Invoice, InvoiceLine, PublisherAgreement, PublisherPayout
@@ -111,6 +111,28 @@ class PublisherAgreementAdmin(ReadOnlyAdmin):
     list_select_related: ClassVar = ["owner"]
     search_fields: ClassVar = ["owner__username", "model_name"]
     ordering: ClassVar = ["owner", "-effective_from"]
+    actions_detail: ClassVar = ["pay_out"]
+
+    def offers(self, action: str, row: Any) -> bool:
+        """While something is payable."""
+        return bool(row and publisher_shares.payable(row.owner))
+
+    @action(description="Paid out…", url_path="pay-out", icon="payments")
+    def pay_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for the transfer's reference, then post that all that is payable was paid."""
+        return self.with_reason(
+            request,
+            object_id,
+            title="Paid out to {}",
+            effect="Give the transfer's reference as the reason. All that is payable now counts as paid.",
+            done="The payout to {} is posted.",
+            verb=lambda agreement, text: publisher_shares.pay_out(
+                operator(request),
+                agreement.owner,
+                amount_nanos=publisher_shares.payable(agreement.owner),
+                reference=text,
+            ),
+        )
 
 
 @admin.register(PublisherPayout)
