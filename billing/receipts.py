@@ -15,6 +15,7 @@ from django.conf import settings
 from billing import receipt_keys
 from billing.models import BillingAccount, RunReceipt, UsageRecord
 from billing.money import as_decimal_string
+from billing.outcomes import verdict_of
 from billing.receipt_checks import DOCUMENT_TYPE
 from billing.run_bills import line_document
 from marketplace.lib.problems import NotFound
@@ -89,7 +90,7 @@ def _document(
         "class": run.billing_class,
         "ended_at": timestamp(run.occurred_at),
         "issued_at": timestamp(now),
-        "verdict": run.fault_class,
+        "verdict": verdict_of(run.fault_class) or "none",
         "mode": account.mode,
         "currency": run.currency,
         "lines": [_line(record) for record in records],
