@@ -57,7 +57,9 @@ def grant(
         if existing := CreditBucket.objects.filter(source=source).first():
             return existing
         if payer.mode == BillingAccount.Mode.INTERNAL:
-            BillingAccount.objects.filter(pk=payer.pk).update(mode=BillingAccount.Mode.PREPAID)
+            from billing import modes  # it posts what was used until now, and posting takes from buckets
+
+            modes.note_payment(payer)
         bucket = add_bucket(
             account.pk,
             kind=kind,

@@ -155,7 +155,13 @@ def request_cancel(runs: QuerySet[Prediction], run_id: str) -> Prediction:
     return run
 
 
-def end_canceled(prediction_id: str, *, error: str | None = None, cause: str | None = None) -> Prediction | None:
+def end_canceled(
+    prediction_id: str,
+    *,
+    error: str | None = None,
+    cause: str | None = None,
+    fault_class: str = FaultClass.USER_CANCEL,
+) -> Prediction | None:
     """End it as canceled now, with the progress its row has; None if it had ended. The runner stops the model.
 
     Charged until now if it was running. error, cause: why, where it was not somebody's wish, for its owner and for the
@@ -166,7 +172,7 @@ def end_canceled(prediction_id: str, *, error: str | None = None, cause: str | N
         None,
         Status.CANCELED,
         error=error,
-        fault_class=FaultClass.USER_CANCEL,
+        fault_class=fault_class,
         keep_output=True,
         cause=cause,
     )
@@ -205,10 +211,10 @@ def cancel_all_of_version(version_id: str) -> int:
 
 
 def cancel_all_of(account_id: int) -> int:
-    """Cancel all that an account has queued or running; returns how many."""
-    return _cancel_all(Prediction.objects.filter(account_id=account_id))
+    """Cancel all that a suspended account has queued or running, free of charge; returns how many."""
+    return _cancel_all(Prediction.objects.filter(account_id=account_id), FaultClass.POLICY)
 
 
-def _cancel_all(rows: QuerySet[Prediction]) -> int:
+def _cancel_all(rows: QuerySet[Prediction], fault_class: str = FaultClass.USER_CANCEL) -> int:
     ids = list(rows.exclude(status__in=TERMINAL).values_list("pk", flat=True))
-    return sum(end_canceled(prediction_id) is not None for prediction_id in ids)
+    return sum(end_canceled(prediction_id, fault_class=fault_class) is not None for prediction_id in ids)

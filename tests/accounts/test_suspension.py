@@ -8,9 +8,10 @@ from django.test import Client
 
 from accounts import suspension, tokens
 from accounts.models import AuditEntry
+from billing.models import UsageRecord
 from marketplace.lib.problems import Conflict
 from runner.models import Prediction
-from runner.states import Status
+from runner.states import FaultClass, Status
 from tests.accounts.factories import token_for
 from tests.models_catalog.factories import VersionFactory
 from tests.plugins.people import Person
@@ -46,9 +47,10 @@ def test_tokens_are_refused_also_cached_ones(suspended: Person) -> None:
     assert tokens.find_caller(suspended.token) is None  # type: ignore[attr-defined]
 
 
-def test_queued_and_running_predictions_are_canceled(suspended: Person) -> None:
-    statuses = Prediction.objects.filter(account=suspended.account).values_list("status", flat=True)
-    assert list(statuses) == [Status.CANCELED, Status.CANCELED]
+def test_queued_and_running_predictions_are_canceled_and_cost_nothing(suspended: Person) -> None:
+    ended = Prediction.objects.filter(account=suspended.account).values_list("status", "fault_class")
+    assert list(ended) == [(Status.CANCELED, FaultClass.POLICY)] * 2
+    assert list(UsageRecord.objects.values_list("amount_nanos", flat=True)) == [0, 0]
 
 
 def test_models_and_profile_are_gone_for_others(suspended: Person, visitor: Client) -> None:

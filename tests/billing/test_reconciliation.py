@@ -10,7 +10,7 @@ from django.utils import timezone
 from billing import ledger, posting, reconciliation, refunds, seals
 from billing.ledger import Entry
 from billing.ledger_checks import rebuild_balances
-from billing.models import CreditBucket, DaySeal, UsageRecord
+from billing.models import CreditBucket, DaySeal, UsageRecord, UsageRollup
 from tests.billing.factories import buy, fund, use
 
 SECOND = 25_000
@@ -95,6 +95,14 @@ def test_f46_a_corrupted_balance_is_found_and_a_rebuild_repairs_it(history, caps
     assert "wallet:" in capsys.readouterr().out
     call_command("billing_check", "--fix-balances")
     assert "funds: no differences" in capsys.readouterr().out
+
+
+def test_wrong_roll_ups_are_found_and_made_anew(history, capsys):
+    plant("UPDATE billing_usagerollup SET amount_nanos = amount_nanos + 1, runs = 0")
+    assert found()["usage"] != []
+    call_command("billing_check", "--fix-rollups")
+    assert "usage: no differences" in capsys.readouterr().out
+    assert not UsageRollup.objects.filter(runs=0).exists()
 
 
 def test_postings_go_on_after_a_rebuild(history):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from billing import ledger_checks, reconciliation, seals
+from billing import ledger_checks, reconciliation, rollups, seals
 
 
 class Command(BaseCommand):
@@ -20,13 +20,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--fix-balances", action="store_true", help="first make balances and funds anew from the ledger's entries"
         )
+        parser.add_argument("--fix-rollups", action="store_true", help="first make roll-ups anew from the records")
 
-    def handle(self, *, jobs: list[str], all_seals: bool, fix_balances: bool, **options: Any) -> None:
+    def handle(
+        self, *, jobs: list[str], all_seals: bool, fix_balances: bool, fix_rollups: bool, **options: Any
+    ) -> None:
         """Raises CommandError for an unknown job, and where something differs."""
         if unknown := set(jobs) - set(reconciliation.job_names()):
             raise CommandError(f"There is no job {', '.join(sorted(unknown))}.")
         if fix_balances:
             ledger_checks.rebuild_balances()
+        if fix_rollups:
+            rollups.rebuild()
         found = reconciliation.run(jobs)
         if all_seals:
             found["seals"] = list(seals.check(days=None))
