@@ -80,6 +80,8 @@ class Money(RuleBasedStateMachine):
         expires = None if days is None else self.today + days
         expires_at = None if expires is None else START + expires * DAY
         credit.grant(self.accounts[who], amount_nanos=amount, expires_at=expires_at)
+        if self.books[who].mode == "internal":
+            self.books[who].post(500)
         self.books[who].grant(amount, expires)
 
     @rule(who=who, amount=amounts)
@@ -100,6 +102,20 @@ class Money(RuleBasedStateMachine):
         record = UsageRecord.objects.get(subject=run.key, corrects=None)
         refund_usage(record, reason="a test", amount_nanos=part)
         self.books[number].refund(run, left if part is None else part, self.today)
+
+    @rule(data=st.data(), who=who, free=amounts, paid=amounts, predict_us=st.integers(1_000_000, 8_000_000))
+    def a_run_that_several_buckets_paid_is_refunded_in_parts(self, data, who, free, paid, predict_us):
+        self.everything_is_posted()
+        self.credit_is_granted(who, free, None)
+        self.a_payment_comes(who, paid)
+        self.a_run_ends(who, predict_us, 0)
+        self.everything_is_posted()
+        run = self.books[who].runs[-1]
+        record = UsageRecord.objects.get(subject=run.key, corrects=None)
+        for _ in range(2):
+            part = data.draw(st.integers(1, max(1, (run.amount - run.refunded) // 2)))
+            refund_usage(record, reason="a test", amount_nanos=part)
+            self.books[who].refund(run, part, self.today)
 
     @rule(days=st.integers(1, 20))
     def time_passes_and_credit_expires(self, days):

@@ -72,6 +72,7 @@ def seed() -> list[str]:
 def test_a_sample_is_built_run_and_shown(runner):
     with worker():
         told = seed()
+    assert told[-1] == "Samples: 1 of 1 are ready.", told
     model = Model.objects.get()
     assert (model.full_name, model.license_url, model.description) == (
         "modelyard/echo",
@@ -82,7 +83,6 @@ def test_a_sample_is_built_run_and_shown(runner):
     example = Example.objects.get()
     assert (example.position, example.prediction["output"], example.prediction["input"]) == (0, "HI", {"text": "hi"})
     assert told[0] == "[1/1] modelyard/echo: building"
-    assert told[-1] == "Samples: 1 of 1 are ready."
     owner = Account.objects.get().user
     assert owner and not owner.has_usable_password()
     assert seeding.progress() is None
