@@ -51,7 +51,7 @@ def integer(query: Mapping[str, str], name: str, *, default: int, minimum: int, 
     text = query.get(name, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and minimum <= int(text) <= maximum):
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and minimum <= int(text) <= maximum):
         raise ValidationFailed(
             [FieldError(f"?{name}", f"Expected an integer from {minimum} to {maximum}, got {text[:50]}")]
         )
