@@ -7,6 +7,7 @@ import pytest
 from accounts.models import IdempotencyRecord
 from billing.models import PaymentMethod, TopUp
 from tests.billing.stripe_site import credit_of
+from tests.runner.event_horizon import await_other_databases
 
 pytestmark = pytest.mark.stripe
 PATH = "/v1/billing/top-ups"
@@ -19,6 +20,7 @@ def test_credit_is_bought_on_the_page_that_the_answer_names(site, api, alice):
     paid = api.get(f"{PATH}/{made.json()['id']}").json()
     assert (paid["status"], paid["card"], paid["checkout_url"]) == ("succeeded", "visa 4242", None)
     assert credit_of(alice) == 2500
+    await_other_databases()
     [event] = api.get("/v1/events?type=billing.topup.succeeded").json()["events"]
     assert event["object"].endswith(f"{PATH}/{paid['id']}")
 

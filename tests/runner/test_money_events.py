@@ -4,6 +4,7 @@ import pytest
 
 from billing import notices
 from billing.notices import MoneyEvent
+from tests.runner.event_horizon import await_other_databases
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,7 @@ from billing.notices import MoneyEvent
 )
 def test_it_is_told_to_its_owner_alone(api, stranger_api, alice, subject, path):
     notices.tell(alice.pk, MoneyEvent.REFUND_ISSUED, subject, amount="0.25", currency="usd")
+    await_other_databases()
     [event] = api.get("/v1/events").json()["events"]
     assert (event["type"], event["subject"]) == ("billing.refund.issued", subject)
     assert event["data"] == {"amount": "0.25", "currency": "usd"}
