@@ -25,11 +25,11 @@ def tell_due(now: datetime.datetime) -> int:
     running = Q()
     for period in ("month", "day", "hour"):
         running |= Q(limit__period=period, starts_at=period_of(period, now).starts_at)
-    used = F("spent_nanos") + F("held_nanos")
+    used, limit = F("spent_nanos") + F("held_nanos"), F("limit__limit_nanos")
     passed = Q()
-    for step in STEPS:
-        passed |= Q(warned_percent__lt=step, hundredfold__gte=F("limit__limit_nanos") * step)
-    due = SpendCounter.objects.annotate(hundredfold=used * 100).filter(running, passed, limit__limit_nanos__gt=0)
+    for step in STEPS:  # nothing is multiplied that could leave the range of the largest limit
+        passed |= Q(warned_percent__lt=step, used__gte=limit - limit / 100 * (100 - step))
+    due = SpendCounter.objects.annotate(used=used).filter(running, passed, limit__limit_nanos__gt=0)
     found = list(due.values_list("pk", "limit__account_id")[:_AT_ONCE])
     return sum(_tell(counter_id, account_id, now) for counter_id, account_id in found)
 

@@ -40,7 +40,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
     Raises MalformedRequest.  Source: replicate-api.md 1.3.
     """
-    if not body.strip():
+    if not body:
         return {}
     try:
         document = orjson.loads(body)

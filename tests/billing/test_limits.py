@@ -147,6 +147,15 @@ def test_each_step_is_told_once_a_period_by_mail_and_in_the_log(alice, mailoutbo
     assert "New work is refused until then." in mailoutbox[-1].body
 
 
+def test_the_largest_limit_keeps_no_other_from_being_told_of(alice, stranger, mailoutbox):
+    limits.set_limit(stranger.pk, period="month", limit_nanos=10**18)  # a billion dollars
+    place(stranger)
+    limits.set_limit(alice.pk, period="month", limit_nanos=CENT)
+    place(alice)
+    limit_warnings.tell_due(timezone.now())
+    assert len(mailoutbox) == 1
+
+
 def test_steps_that_are_passed_at_once_are_told_of_together(alice, mailoutbox):
     limits.set_limit(alice.pk, period="hour", limit_nanos=CENT)
     place(alice)
