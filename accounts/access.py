@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from django.http import HttpRequest
+
 from accounts.models import Account, User
 
 
@@ -38,3 +40,10 @@ def create_personal_account(user: User) -> Account:
     if Account.objects.filter(username=username).exists():
         username = f"{username}-{user.pk}"
     return Account.objects.create(user=user, username=username, name=user.get_full_name())
+
+
+def operator_of(request: HttpRequest) -> User:
+    """Who works in the console: the user who is signed in."""
+    user = request.user
+    assert isinstance(user, User)
+    return user

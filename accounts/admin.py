@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 
 from accounts import suspension, tokens
+from accounts.access import operator_of
 from accounts.models import Account, ApiToken, AuditEntry, User
 from marketplace.lib.console import ReadOnlyAdmin
 
@@ -47,7 +48,7 @@ class AccountAdmin(ReadOnlyAdmin):
             effect="{} can no longer sign in, its tokens are refused, what it has queued or running is canceled, and "
             "its models are hidden.",
             done="{} is suspended.",
-            verb=lambda account, reason: suspension.suspend(_operator(request), account, reason=reason),
+            verb=lambda account, reason: suspension.suspend(operator_of(request), account, reason=reason),
         )
 
     @action(description="Restore…", url_path="restore", icon="undo")
@@ -59,7 +60,7 @@ class AccountAdmin(ReadOnlyAdmin):
             title="Restore {}",
             effect="{} can sign in again, and its tokens and models work as before. Canceled runs stay canceled.",
             done="{} is active again.",
-            verb=lambda account, reason: suspension.restore(_operator(request), account, reason=reason),
+            verb=lambda account, reason: suspension.restore(operator_of(request), account, reason=reason),
         )
 
 
@@ -104,7 +105,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
             title="Revoke {}",
             effect="Programs that use this token are refused within seconds. This can't be undone.",
             done="{} no longer works.",
-            verb=lambda token, reason: tokens.revoke_by_operator(_operator(request), token, reason=reason),
+            verb=lambda token, reason: tokens.revoke_by_operator(operator_of(request), token, reason=reason),
         )
 
 
@@ -116,9 +117,3 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter: ClassVar = ["action"]
     search_fields: ClassVar = ["subject", "actor_name", "reason"]
     hidden = ("actor",)
-
-
-def _operator(request: HttpRequest) -> User:
-    user: Any = request.user
-    assert isinstance(user, User)
-    return user

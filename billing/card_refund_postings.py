@@ -46,10 +46,7 @@ def reverse_refund(payer: BillingAccount, refund: CardRefund) -> None:
     posted = LedgerTxn.objects.filter(key=_key(refund)).first() if refund.stripe_refund_id else None
     if posted is None:
         return
-    entries = [Entry(entry.code, -entry.amount_nanos) for entry in posted.entries.all()]
-    txn, is_new = ledger.post(
-        f"{posted.key}:failed", "card_refund_failed", entries, currency=posted.currency, corrects=posted
-    )
+    txn, is_new = ledger.reverse(posted, kind="card_refund_failed", key=f"{posted.key}:failed")
     if not is_new:
         return
     taken = [Taken(one.bucket, one.amount_nanos) for one in posted.consumptions.select_related("bucket")]

@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from billing import accounts, customers, dunning, invoice_settling, mails, notices, restriction
+from billing import accounts, cards, customers, dunning, invoice_settling, mails, notices, restriction
 from billing.cents import minor_as_decimal_string, nanos_per_minor
 from billing.invoice_settling import UNPAID
-from billing.models import BillingAccount, Invoice, PaymentMethod
+from billing.models import BillingAccount, Invoice
 from billing.money import in_words
 from billing.notices import MoneyEvent
 from billing.payment_problems import PaymentsUnavailable
@@ -65,7 +65,7 @@ def _hand_over(invoice: Invoice) -> bool:
     """Make Stripe's invoice of ours, once; False where its total differs: then both are void and nobody pays."""
     if invoice.hosted_url:
         return True
-    card = _card(invoice)
+    card = cards.find_default(invoice.account_id)
     customer_id = customers.ensure_customer(invoice.account_id)
     if invoice.stripe_invoice_id is None:
         made = invoicing.create_invoice(
@@ -121,7 +121,7 @@ def _lines_for_stripe(invoice: Invoice) -> list[tuple[int, str, int]]:
 
 def _charge(invoice: Invoice) -> str | None:
     """Charge the saved card; why it was not charged, None if it was. "" where there is no card to charge."""
-    card = _card(invoice)
+    card = cards.find_default(invoice.account_id)
     if invoice.stripe_invoice_id is None or card is None:
         return ""
     attempt = invoice.collection_tries + 1
@@ -183,7 +183,3 @@ def _tell_stripe(invoice: Invoice) -> None:
 def _void_everywhere(invoice: Invoice) -> None:
     """Ours first: if this process dies now, Stripe is told by the next sweep."""
     _tell_stripe(invoice_settling.void(None, invoice, reason="Stripe's total differs"))
-
-
-def _card(invoice: Invoice) -> PaymentMethod | None:
-    return PaymentMethod.objects.filter(account_id=invoice.account_id, is_default=True, detached_at=None).first()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 
 from accounts import audit
 from accounts.models import Account, User
@@ -160,6 +160,11 @@ def overrun(account_id: int) -> Nanos:
     return Nanos(max(0, held + ledger.balance(f"wallet:{account_id}")))
 
 
+def in_order(buckets: QuerySet[CreditBucket]) -> QuerySet[CreditBucket]:
+    """In the order in which credit is used.  Source: billing.md 9.1."""
+    return buckets.order_by("priority", F("expires_at").asc(nulls_last=True), "created_at", "pk")
+
+
 def plan(account_id: int, amount_nanos: int, *, only_free: bool = False) -> list[Taken]:
     """Which buckets pay an amount, in their order; together less than it where there is too little credit.
 
@@ -169,7 +174,7 @@ def plan(account_id: int, amount_nanos: int, *, only_free: bool = False) -> list
     if only_free:
         rows = rows.exclude(kind=CreditBucket.Kind.PAID)
     taken: list[Taken] = []
-    for bucket in rows.order_by("priority", F("expires_at").asc(nulls_last=True), "created_at", "pk"):
+    for bucket in in_order(rows):
         if amount_nanos <= 0:
             break
         part = min(amount_nanos, bucket.remaining_nanos)
@@ -187,7 +192,7 @@ def plan_return(account_id: int, amount_nanos: int, *, first: CreditBucket | Non
     paid = CreditBucket.objects.filter(account_id=account_id, kind=CreditBucket.Kind.PAID, is_frozen=False)
     others = paid.exclude(pk__in=[bucket.pk for bucket in own])
     taken: list[Taken] = []
-    for bucket in [*own, *others.order_by("priority", F("expires_at").asc(nulls_last=True), "created_at", "pk")]:
+    for bucket in [*own, *in_order(others)]:
         if part := min(amount_nanos, bucket.remaining_nanos):
             taken.append(Taken(bucket, part))
             amount_nanos -= part

@@ -20,8 +20,8 @@ from billing.models import TopUp
 from billing.money import NANOS_PER_CENT, in_words
 from billing.overview import list_buckets
 from billing.page_contexts import page_caller, payer_of, render_page
+from billing.stripe_gateway import transport
 from billing.stripe_gateway.errors import StripeFailure
-from billing.troubles import payments_are_on
 from marketplace.lib.problems import Problem
 
 _MOST_TOP_UPS = 100
@@ -172,7 +172,7 @@ def _page(request: HttpRequest, caller: Caller, *, status: int = 200, **forms: A
         "buckets": list_buckets(payer.pk),
         "top_ups": TopUp.objects.filter(account_id=payer.pk).order_by("-created_at")[:_MOST_TOP_UPS],
         "reached": limit_lists.reached(payer.pk),
-        "cards": cards.list_cards(payer.pk) if payments_are_on() else [],
+        "cards": cards.list_cards(payer.pk) if transport.is_configured() else [],
         "buy_form": empty_buy_form(),
         "reload_form": AutoReloadForm(initial=reload_settings(payer)),
         **forms,

@@ -14,13 +14,13 @@ from billing.cents import nanos_per_minor
 from billing.ledger import Entry
 from billing.models import BillingAccount, CreditBucket, Dispute, LedgerTxn, TopUp
 from billing.money import in_words
+from billing.restriction import INQUIRY
 from billing.stripe_gateway import payments
 from billing.stripe_gateway.objects import BalanceTransaction, CardDispute
 
 log = structlog.get_logger(__name__)
 
 _CLOSED = ("won", "lost", "warning_closed", "prevented")
-_INQUIRY = "warning_"  # a bank asks, and has taken nothing
 
 
 def settle_dispute(dispute_id: str) -> Dispute | None:
@@ -33,7 +33,7 @@ def settle_dispute(dispute_id: str) -> Dispute | None:
             return None
         payer = accounts.lock(top_up.account_id)
         dispute, is_new = _row(top_up, shown)
-        if is_new and not shown.status.startswith(_INQUIRY):
+        if is_new and not shown.status.startswith(INQUIRY):
             _open(payer, dispute, top_up)
         _post_withdrawn(payer, shown)
         if shown.status == "won":
@@ -52,7 +52,7 @@ def _row(top_up: TopUp, shown: CardDispute) -> tuple[Dispute, bool]:
         pk=shown.id,
         defaults={"account_id": top_up.account_id, "top_up": top_up, "opened_at": shown.created, **told},
     )
-    was_inquiry = dispute.status.startswith(_INQUIRY)
+    was_inquiry = dispute.status.startswith(INQUIRY)
     if not is_new:
         Dispute.objects.filter(pk=shown.id).update(**told)
         dispute.status = shown.status

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from billing.models import BillingAccount
+from billing.stripe_gateway import transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def terms(now: datetime.datetime, *, by_card: bool) -> tuple[datetime.datetime, 
     if by_card:
         return now, now
     due = now + datetime.timedelta(days=settings.BILLING_INVOICE_DUE_DAYS)
-    return due, now if settings.STRIPE_SECRET_KEY else due
+    return due, now if transport.is_configured() else due
 
 
 def step_at(due_at: datetime.datetime, tries: int) -> tuple[Step, datetime.datetime] | None:

@@ -74,9 +74,7 @@ def void(actor: User | None, invoice: Invoice, *, reason: str) -> Invoice:
         _, invoice = _locked(invoice)
         _ensure_unpaid(invoice)
         issued = LedgerTxn.objects.get(key=f"invoice:{invoice.pk}:issued")
-        entries = [Entry(entry.code, -entry.amount_nanos) for entry in issued.entries.all()]
-        key = f"invoice:{invoice.pk}:voided"
-        ledger.post(key, "invoice_voided", entries, currency=invoice.currency, corrects=issued)
+        ledger.reverse(issued, kind="invoice_voided", key=f"invoice:{invoice.pk}:voided")
         _end(invoice, Invoice.State.VOID)
         _have_stripe_told(invoice)
         if actor:

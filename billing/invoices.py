@@ -11,12 +11,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from billing import accounts, cents, discounts, dunning, invoice_parties, ledger, notices
+from billing import accounts, cards, cents, discounts, dunning, invoice_parties, ledger, notices
 from billing.invoice_lines import Draft, Due, Kind, Reach, build, reach_now, reach_of
 from billing.ledger import Entry
-from billing.models import BillingAccount, Invoice, InvoiceLine, PaymentMethod, UsageRecord
+from billing.models import BillingAccount, Invoice, InvoiceLine, UsageRecord
 from billing.notices import MoneyEvent
 from billing.numbers import take_number
+from billing.stripe_gateway import transport
 from marketplace.lib.ids import new_id
 
 CLOSING_KINDS = (Invoice.Kind.MONTHLY, Invoice.Kind.STATEMENT)
@@ -139,7 +140,8 @@ def _issue(
     invoice_id = new_id()
     entries_made = _post_issued(payer, invoice_id, total * cents.nanos_per_minor(payer.currency), due)
     is_due = total > 0
-    due_at, next_step_at = dunning.terms(now, by_card=_pays_by_card(payer.account_id))
+    by_card = transport.is_configured() and cards.find_default(payer.account_id) is not None
+    due_at, next_step_at = dunning.terms(now, by_card=by_card)
     invoice = Invoice.objects.create(
         id=invoice_id,
         account_id=payer.account_id,
@@ -172,11 +174,6 @@ def _issue(
         currency=invoice.currency,
     )
     return invoice
-
-
-def _pays_by_card(account_id: int) -> bool:
-    cards = PaymentMethod.objects.filter(account_id=account_id, is_default=True, detached_at=None)
-    return bool(settings.STRIPE_SECRET_KEY) and cards.exists()
 
 
 def _post_issued(payer: BillingAccount, invoice_id: str, nanos: int, due: Due) -> set[str]:

@@ -85,10 +85,13 @@ def post(
     return txn, True
 
 
-def reverse(txn: LedgerTxn, *, kind: str, effective_at: datetime.datetime | None = None) -> tuple[LedgerTxn, bool]:
-    """Post the opposite of a posting, once.  Source: billing.md 6.4."""
+def reverse(txn: LedgerTxn, *, kind: str, key: str = "") -> tuple[LedgerTxn, bool]:
+    """Post the opposite of a posting, once. key: the reversal's; `rev:` and the posting's own without one.
+
+    Source: billing.md 6.3, 6.4.
+    """
     entries = [Entry(entry.code, -entry.amount_nanos) for entry in txn.entries.all()]
-    return post(f"rev:{txn.key}", kind, entries, effective_at=effective_at, currency=txn.currency, corrects=txn)
+    return post(key or f"rev:{txn.key}", kind, entries, currency=txn.currency, corrects=txn)
 
 
 def balance(code: str, currency: str = "usd") -> Nanos:

@@ -7,11 +7,10 @@ from accounts import audit
 from accounts.models import Account, User
 from billing import accounts, posting
 from billing.models import BillingAccount
-from billing.money import NANOS_PER_UNIT
+from billing.money import NANOS_PER_CENT
 from marketplace.lib.problems import FieldError, ValidationFailed
 
 Mode = BillingAccount.Mode
-_NANOS_PER_CENT = NANOS_PER_UNIT // 100
 
 
 def change_mode(actor: User, account: Account, *, mode: Mode, reason: str, credit_limit_nanos: int = 0) -> None:
@@ -41,6 +40,6 @@ def _move(payer: BillingAccount, mode: Mode, credit_limit_nanos: int) -> None:
     posting.post_pending(payer)
     payer.mode = mode
     payer.credit_limit_nanos = credit_limit_nanos
-    payer.overdraft_nanos = settings.BILLING_OVERDRAFT_CENTS * _NANOS_PER_CENT if mode == Mode.PREPAID else 0
+    payer.overdraft_nanos = settings.BILLING_OVERDRAFT_CENTS * NANOS_PER_CENT if mode == Mode.PREPAID else 0
     payer.save(update_fields=["mode", "credit_limit_nanos", "overdraft_nanos"])
     accounts.tell_changed(payer.pk)

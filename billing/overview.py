@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from billing import reports
+from billing import credit, reports
 from billing.models import BillingAccount, CreditBucket, Hold, UsageRecord
 from billing.money import Nanos
 
@@ -72,8 +72,7 @@ def overview(payer: BillingAccount, *, now: datetime.datetime) -> Overview:
 
 def list_buckets(account_id: int) -> QuerySet[CreditBucket]:
     """Credit that is left, in the order in which it is used."""
-    rows = CreditBucket.objects.filter(account_id=account_id, remaining_nanos__gt=0)
-    return rows.order_by("priority", "expires_at", "created_at", "pk")
+    return credit.in_order(CreditBucket.objects.filter(account_id=account_id, remaining_nanos__gt=0))
 
 
 def _burn(used: dict[datetime.date, int], today: datetime.date) -> int:

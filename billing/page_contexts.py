@@ -8,7 +8,7 @@ from django.shortcuts import render
 from accounts.access import Caller, caller_for_user
 from accounts.models import User
 from billing.models import BillingAccount
-from billing.troubles import payments_are_on
+from billing.stripe_gateway import transport
 
 
 def page_caller(request: HttpRequest) -> Caller:
@@ -26,5 +26,5 @@ def render_page(
     request: HttpRequest, template: str, payer: BillingAccount, tab: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
     """A page below the tabs. tab: which of `billing/_tabs.html` it is."""
-    shared = {"payer": payer, "tab": tab, "payments_are_on": payments_are_on()}
+    shared = {"payer": payer, "tab": tab, "payments_are_on": transport.is_configured()}
     return render(request, f"billing/{template}", {**shared, **context}, status=status)

@@ -6,7 +6,7 @@ Run in a transaction that holds the account's lock.  Source: billing.md 8.5, 11.
 from billing import accounts, credit
 from billing.models import BillingAccount, Dispute, Invoice
 
-_INQUIRY = "warning_"  # a bank asks, and has taken nothing
+INQUIRY = "warning_"  # a bank asks, and has taken nothing
 
 
 def restrict(payer: BillingAccount) -> None:
@@ -22,7 +22,7 @@ def restrict_if_owing(payer: BillingAccount) -> None:
 
 def lift_if_clear(payer: BillingAccount) -> None:
     """A restricted account becomes active, if nothing of what restricts accounts is so any more."""
-    disputes = Dispute.objects.filter(account_id=payer.pk, closed_at=None).exclude(status__startswith=_INQUIRY)
+    disputes = Dispute.objects.filter(account_id=payer.pk, closed_at=None).exclude(status__startswith=INQUIRY)
     unpaid = Invoice.objects.filter(account_id=payer.pk, state=Invoice.State.PAST_DUE)
     if not disputes.exists() and not unpaid.exists() and not credit.overrun(payer.pk):
         _move(payer, BillingAccount.Status.RESTRICTED, BillingAccount.Status.ACTIVE)

@@ -32,14 +32,14 @@ from billing.money import as_decimal_string, in_words
 from billing.notices import MoneyEvent
 from billing.stripe_gateway import payments
 from billing.stripe_gateway.errors import Declined, Refused
-from billing.stripe_gateway.objects import BalanceTransaction, PaymentIntent
+from billing.stripe_gateway.objects import BalanceTransaction, CheckoutSession, PaymentIntent
 
 log = structlog.get_logger(__name__)
 
 _UNDER_WAY = (TopUp.State.SENT, TopUp.State.UNKNOWN)
 _AUTHENTICATION = "authentication_required"
 _CONFIRM_WITHIN = datetime.timedelta(hours=23)  # Stripe's pages live for 24
-_LOOK_AFTER = datetime.timedelta(minutes=1)  # a page has expired
+LOOK_AFTER = datetime.timedelta(minutes=1)  # a page has expired
 _LOOK_AGAIN = datetime.timedelta(hours=1)  # at a payment that is processing
 
 
@@ -238,16 +238,8 @@ def _ask_to_confirm(top_up: TopUp, payment_intent_id: str) -> None:
             return
     expires_at = timezone.now() + _CONFIRM_WITHIN
     payer = accounts.billing_account(top_up.account_id)
-    success_url, cancel_url = cards.return_urls("/account/billing")
-    session = payments.open_payment(
-        key=f"cs:{top_up.pk}:{top_up.attempt + 1}",
-        customer_id=payer.stripe_customer_id or "",
-        top_up_id=top_up.pk,
-        lines=lines_of(top_up),
-        currency=top_up.currency,
-        success_url=success_url,
-        cancel_url=cancel_url,
-        expires_at=expires_at,
+    session = open_page(
+        top_up, attempt=top_up.attempt + 1, customer_id=payer.stripe_customer_id or "", expires_at=expires_at
     )
     with transaction.atomic():
         accounts.lock(top_up.account_id)
@@ -258,7 +250,7 @@ def _ask_to_confirm(top_up: TopUp, payment_intent_id: str) -> None:
             payment_intent_id=None,
             checkout_session_id=session.id,
             checkout_url=session.url,
-            next_try_at=expires_at + _LOOK_AFTER,
+            next_try_at=expires_at + LOOK_AFTER,
         )
         if asked:
             amount = in_words(_nanos(top_up.amount_cents + top_up.tax_cents, top_up.currency))
@@ -266,6 +258,23 @@ def _ask_to_confirm(top_up: TopUp, payment_intent_id: str) -> None:
             mails.send_after_commit(top_up.account_id, "Please confirm a payment", text)
 
 
-def lines_of(top_up: TopUp) -> dict[str, int]:
-    """What a page that sells the top-up shows: words → cents."""
-    return {f"{settings.SITE_NAME} credit": top_up.amount_cents, "Tax": top_up.tax_cents}
+def open_page(
+    top_up: TopUp,
+    *,
+    attempt: int,
+    customer_id: str,
+    expires_at: datetime.datetime,
+    return_path: str = "/account/billing",
+) -> CheckoutSession:
+    """A hosted page on which a top-up is paid; the same one for the same attempt. Raises StripeFailure."""
+    success_url, cancel_url = cards.return_urls(return_path)
+    return payments.open_payment(
+        key=f"cs:{top_up.pk}:{attempt}",
+        customer_id=customer_id,
+        top_up_id=top_up.pk,
+        lines={f"{settings.SITE_NAME} credit": top_up.amount_cents, "Tax": top_up.tax_cents},
+        currency=top_up.currency,
+        success_url=success_url,
+        cancel_url=cancel_url,
+        expires_at=expires_at,
+    )

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from billing import accounts, cards, checkout, customers, off_session
+from billing import accounts, checkout, customers, off_session
 from billing.cents import minor_as_decimal_string
 from billing.models import BillingAccount, StripeCall, TopUp
 from billing.payment_problems import PaymentFailed, PaymentsAreOff, PaymentsUnavailable
 from billing.stripe_gateway import payments, transport
 from billing.stripe_gateway.errors import Refused, StripeFailure
-from billing.top_up_settling import end_unpaid, lines_of, settle_payment_intent
+from billing.top_up_settling import LOOK_AFTER, end_unpaid, open_page, settle_payment_intent
 from marketplace.lib.ids import new_id
 from marketplace.lib.problems import Conflict, FieldError, ValidationFailed
 
@@ -26,7 +26,6 @@ __all__ = ["buy_with_saved_card", "create_checkout", "resolve_due", "settle_paym
 log = structlog.get_logger(__name__)
 
 _PAGE_LIVES = datetime.timedelta(hours=1)
-_LOOK_AFTER = datetime.timedelta(minutes=1)  # a page has expired
 _BATCH = 50
 
 
@@ -54,19 +53,15 @@ def create_checkout(
         amount_cents=amount_cents,
         currency=accounts.billing_account(account_id).currency,
         created_by_id=user_id,
-        next_try_at=expires_at + _LOOK_AFTER,
+        next_try_at=expires_at + LOOK_AFTER,
     )
-    success_url, cancel_url = cards.return_urls(return_path)
     try:
-        session = payments.open_payment(
-            key=f"cs:{top_up.pk}:{top_up.attempt}",
+        session = open_page(
+            top_up,
+            attempt=top_up.attempt,
             customer_id=customer_id,
-            top_up_id=top_up.pk,
-            lines=lines_of(top_up),
-            currency=top_up.currency,
-            success_url=success_url,
-            cancel_url=cancel_url,
             expires_at=expires_at,
+            return_path=return_path,
         )
     except StripeFailure as error:
         end_unpaid(top_up, reason="The payment page could not be opened.")

@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts.models import Account
 from billing import credit, limits
 from billing.models import BillingAccount, CreditBucket
+from billing.money import NANOS_PER_CENT
 
-_NANOS_PER_CENT = 10_000_000
 _BATCH = 500
 
 
@@ -32,7 +32,7 @@ def grant_trial_credit(account: Account) -> None:
         return
     credit.grant(
         account,
-        amount_nanos=settings.BILLING_TRIAL_CREDIT_CENTS * _NANOS_PER_CENT,
+        amount_nanos=settings.BILLING_TRIAL_CREDIT_CENTS * NANOS_PER_CENT,
         source=_source(account.pk),
         reason="Trial credit",
         expires_at=timezone.now() + datetime.timedelta(days=settings.BILLING_TRIAL_DAYS),

@@ -4,13 +4,13 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.urls import reverse
 
 from billing import limit_lists
 from billing.models import BillingAccount, CreditBucket, Dispute, Invoice, TopUp
 from billing.money import NANOS_PER_CENT, in_words
 from billing.overview import Overview
+from billing.stripe_gateway import transport
 
 _EXPIRY_NOTICE = datetime.timedelta(days=30)
 _STATUSES = {
@@ -45,11 +45,6 @@ def troubles(payer: BillingAccount, seen: Overview, *, now: datetime.datetime) -
     return sorted(found, key=lambda trouble: ("bad", "warn", "info").index(trouble.level))
 
 
-def payments_are_on() -> bool:
-    """Can money be paid here at all? Without Stripe only operators give credit.  Source: billing.md 14.6."""
-    return bool(settings.STRIPE_SECRET_KEY)
-
-
 def _status(payer: BillingAccount) -> Iterator[Trouble]:
     if texts := _STATUSES.get(BillingAccount.Status(payer.status)):
         yield Trouble(*texts)
@@ -65,7 +60,7 @@ def _credit(seen: Overview) -> Iterator[Trouble]:
     if not seen.is_charged or seen.available_nanos > 0:
         return
     held = f" {in_words(seen.held_nanos)} is held for work that was accepted." if seen.held_nanos else ""
-    if payments_are_on():
+    if transport.is_configured():
         detail = f"New work is refused until there is credit again.{held}"
         yield Trouble("bad", "All credit is used up.", detail, "Add credit", reverse("billing_credit"))
     else:

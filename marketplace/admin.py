@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
 
-from accounts.models import User
+from accounts.access import operator_of
 from marketplace import takedown
 from marketplace.lib.console import ReadOnlyAdmin
 from models_catalog import moderation
@@ -56,7 +56,7 @@ class ReportAdmin(ReadOnlyAdmin):
             title="Dismiss the report “{}”",
             effect="The report is closed and the model stays as it is.",
             done="Dismissed: {}.",
-            verb=lambda report, reason: moderation.dismiss(_operator(request), report, reason=reason),
+            verb=lambda report, reason: moderation.dismiss(operator_of(request), report, reason=reason),
         )
 
     @action(description="Hide the model…", url_path="hide", icon="visibility_off")
@@ -68,7 +68,7 @@ class ReportAdmin(ReadOnlyAdmin):
             title="Hide the model of “{}”",
             effect=_HIDING,
             done="Acted on: {}.",
-            verb=lambda report, reason: takedown.take_down(_operator(request), report.model, reason=reason),
+            verb=lambda report, reason: takedown.take_down(operator_of(request), report.model, reason=reason),
         )
 
 
@@ -121,7 +121,7 @@ class ModelAdmin(ReadOnlyAdmin):
             title="Hide {}",
             effect=_HIDING,
             done="{} is hidden.",
-            verb=lambda model, reason: takedown.take_down(_operator(request), model, reason=reason),
+            verb=lambda model, reason: takedown.take_down(operator_of(request), model, reason=reason),
         )
 
     @action(description="Restore…", url_path="restore", icon="visibility")
@@ -133,11 +133,5 @@ class ModelAdmin(ReadOnlyAdmin):
             title="Restore {}",
             effect="Everybody who could see {} before sees it again and can run it.",
             done="{} is restored.",
-            verb=lambda model, reason: takedown.put_back(_operator(request), model, reason=reason),
+            verb=lambda model, reason: takedown.put_back(operator_of(request), model, reason=reason),
         )
-
-
-def _operator(request: HttpRequest) -> User:
-    user: Any = request.user
-    assert isinstance(user, User)
-    return user

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
-from accounts.models import User
+from accounts.access import operator_of
 from marketplace.lib.console import ReasonField, StaffAdmin
 from models_catalog import curation
 from models_catalog.curation import CollectionDraft
@@ -55,7 +55,7 @@ class CollectionAdmin(StaffAdmin):
             model_ids=[model.pk for model in data["members"]],
         )
         saved = curation.save_collection(
-            _operator(request), draft, collection=obj if change else None, reason=data["reason"]
+            operator_of(request), draft, collection=obj if change else None, reason=data["reason"]
         )
         obj.pk = saved.pk
 
@@ -71,11 +71,5 @@ class CollectionAdmin(StaffAdmin):
             title="Delete collection {}",
             effect="The collection's page goes away. Its models stay.",
             done="The collection {} is deleted.",
-            verb=lambda found, reason: curation.delete_collection(_operator(request), found, reason=reason),
+            verb=lambda found, reason: curation.delete_collection(operator_of(request), found, reason=reason),
         )
-
-
-def _operator(request: HttpRequest) -> User:
-    user: Any = request.user
-    assert isinstance(user, User)
-    return user

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 
-from accounts.models import User
+from accounts.access import operator_of
 from marketplace.lib.console import ReadOnlyAdmin
 from runner import hosts, interventions
 from runner.models import Build, Host, Instance, Prediction
@@ -64,7 +64,7 @@ class HostAdmin(ReadOnlyAdmin):
             effect=effect,
             done="{} is cordoned." if is_cordoned else "{} takes new instances.",
             verb=lambda host, reason: hosts.set_cordon(
-                _operator(request), host, is_cordoned=is_cordoned, reason=reason
+                operator_of(request), host, is_cordoned=is_cordoned, reason=reason
             ),
         )
 
@@ -105,7 +105,7 @@ class InstanceAdmin(ReadOnlyAdmin):
             effect="The runner stops this instance now. What it is running goes back to the queue, and another "
             "instance may start where there is work.",
             done="The runner was asked to stop {}.",
-            verb=lambda instance, reason: interventions.stop_instance(_operator(request), instance, reason=reason),
+            verb=lambda instance, reason: interventions.stop_instance(operator_of(request), instance, reason=reason),
         )
 
 
@@ -159,9 +159,3 @@ class BuildAdmin(ReadOnlyAdmin):
     def shown_model(self, build: Build) -> str:
         """And the version's beginning."""
         return f"{build.version.model.full_name} {build.version_id[:8]}"
-
-
-def _operator(request: HttpRequest) -> User:
-    user: Any = request.user
-    assert isinstance(user, User)
-    return user

@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.access import operator_of
 from billing import modes, statuses
-from billing.console.shown import money_column, operator, state_column
+from billing.console.shown import money_column, state_column
 from billing.models import BillingAccount, Hold, SpendCounter, SpendLimit
 from billing.money import NANOS_PER_UNIT, in_words
 from billing.overview import list_buckets
@@ -90,7 +91,7 @@ class BillingAccountAdmin(ReadOnlyAdmin):
             "is invoiced. What was used until now is charged as the mode was.",
             done="The mode of {} is changed.",
             verb=lambda row, data: modes.change_mode(
-                operator(request),
+                operator_of(request),
                 row.account,
                 mode=BillingAccount.Mode(data["mode"]),
                 reason=data["reason"],
@@ -110,7 +111,7 @@ class BillingAccountAdmin(ReadOnlyAdmin):
             effect="Restricted: existing credit only, no new deployments. Suspended: no work; reading stays possible.",
             done="The status of {} is changed.",
             verb=lambda row, data: statuses.change_status(
-                operator(request),
+                operator_of(request),
                 row.account,
                 status=BillingAccount.Status(data["status"]),
                 reason=data["reason"],

@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
+from accounts.access import operator_of
 from billing import appeals
-from billing.console.shown import operator, state_column
+from billing.console.shown import state_column
 from billing.models import FaultAppeal, RunReceipt
 from marketplace.lib.console import ReadOnlyAdmin
 
@@ -37,7 +38,7 @@ class FaultAppealAdmin(ReadOnlyAdmin):
             title="Refund {}",
             effect="All that the run cost is given back. The reason is the answer that the account reads.",
             done="{} is refunded.",
-            verb=lambda appeal, answer: appeals.accept(operator(request), appeal, answer=answer),
+            verb=lambda appeal, answer: appeals.accept(operator_of(request), appeal, answer=answer),
         )
 
     @action(description="Reject…", url_path="reject", icon="block")
@@ -49,7 +50,7 @@ class FaultAppealAdmin(ReadOnlyAdmin):
             title="Reject the appeal for {}",
             effect="The charge stays. The reason is the answer that the account reads.",
             done="The appeal for {} is rejected.",
-            verb=lambda appeal, answer: appeals.reject(operator(request), appeal, answer=answer),
+            verb=lambda appeal, answer: appeals.reject(operator_of(request), appeal, answer=answer),
         )
 
 

@@ -6,9 +6,10 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
+from accounts.access import operator_of
 from billing import invoice_settling, publisher_shares
 from billing.console.amounts import AmountForm, cents_of
-from billing.console.shown import cents_column, money_column, operator, state_column
+from billing.console.shown import cents_column, money_column, state_column
 from billing.models import Invoice, InvoiceLine, PublisherAgreement, PublisherPayout
 from marketplace.lib.console import ReadOnlyAdmin
 
@@ -51,7 +52,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
             title="Mark {} as paid by transfer",
             effect="Give the reference of the transfer as the reason: it goes into the books with the payment.",
             done="{} is paid.",
-            verb=lambda row, reference: invoice_settling.pay_by_hand(operator(request), row, reference=reference),
+            verb=lambda row, reference: invoice_settling.pay_by_hand(operator_of(request), row, reference=reference),
         )
 
     @action(description="Void…", url_path="void", icon="cancel")
@@ -63,7 +64,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
             title="Void {}",
             effect="Nothing is due on it any more. What it billed is unbilled again and comes with the next invoice.",
             done="{} is void.",
-            verb=lambda row, reason: invoice_settling.void(operator(request), row, reason=reason),
+            verb=lambda row, reason: invoice_settling.void(operator_of(request), row, reason=reason),
         )
 
     @action(description="Write off…", url_path="write-off", icon="money_off")
@@ -75,7 +76,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
             title="Write {} off",
             effect="It is not collected any more and becomes bad debt. The account stays as restricted as it is.",
             done="{} is written off.",
-            verb=lambda row, reason: invoice_settling.write_off(operator(request), row, reason=reason),
+            verb=lambda row, reason: invoice_settling.write_off(operator_of(request), row, reason=reason),
         )
 
     @action(description="Credit a part…", url_path="credit", icon="undo")
@@ -89,7 +90,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
             effect="A credit note gives the amount back as credit. The reason is written on it.",
             done="A credit note for {} is made.",
             verb=lambda row, data: invoice_settling.credit_note(
-                operator(request), row, amount_cents=cents_of(data["amount"]), reason=data["reason"]
+                operator_of(request), row, amount_cents=cents_of(data["amount"]), reason=data["reason"]
             ),
         )
 
@@ -127,7 +128,7 @@ class PublisherAgreementAdmin(ReadOnlyAdmin):
             effect="Give the transfer's reference as the reason. All that is payable now counts as paid.",
             done="The payout to {} is posted.",
             verb=lambda agreement, text: publisher_shares.pay_out(
-                operator(request),
+                operator_of(request),
                 agreement.owner,
                 amount_nanos=publisher_shares.payable(agreement.owner),
                 reference=text,

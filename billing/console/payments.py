@@ -7,10 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
 from accounts import audit
+from accounts.access import operator_of
 from accounts.models import User
 from billing import card_refunds, stripe_events
 from billing.console.amounts import AmountForm, cents_of
-from billing.console.shown import cents_column, operator, state_column
+from billing.console.shown import cents_column, state_column
 from billing.models import CardRefund, Dispute, PaymentMethod, StripeCall, StripeEvent, TopUp
 from marketplace.lib.console import ReadOnlyAdmin
 from marketplace.lib.problems import Conflict
@@ -48,7 +49,7 @@ class TopUpAdmin(ReadOnlyAdmin):
             effect="Unused credit of this purchase goes back to the card that paid it. The customer reads the reason.",
             done="The refund of {} is under way.",
             verb=lambda row, data: card_refunds.refund_top_up(
-                row.pk, reason=data["reason"], amount_cents=cents_of(data["amount"]), actor=operator(request)
+                row.pk, reason=data["reason"], amount_cents=cents_of(data["amount"]), actor=operator_of(request)
             ),
             initial=lambda row: {"amount": f"{card_refunds.refundable_cents(row) / 100:.2f}"},
             is_atomic=False,
@@ -121,7 +122,7 @@ class StripeEventAdmin(ReadOnlyAdmin):
             title="Replay {}",
             effect="What the event is about is fetched from Stripe anew and handled. What was done already stays.",
             done="{} is tried again.",
-            verb=lambda event, reason: _replay(operator(request), event, reason),
+            verb=lambda event, reason: _replay(operator_of(request), event, reason),
         )
 
 

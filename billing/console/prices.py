@@ -15,9 +15,9 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from accounts.access import operator_of
 from accounts.models import Account
 from billing import price_lists
-from billing.console.shown import operator
 from billing.models import Meter, Price
 from billing.money import in_words
 from billing.price_lists import Line
@@ -152,11 +152,11 @@ class PriceAdmin(ReadOnlyAdmin):
         common = {"effective_from": data["effective_from"], "reason": data["reason"], "account": data["username"]}
         if "/" in data["sku"]:
             saved = price_lists.set_model_prices(
-                operator(request), model_name=data["sku"], lines=data["lines"], **common
+                operator_of(request), model_name=data["sku"], lines=data["lines"], **common
             )[0]
         else:
             saved = price_lists.set_hardware_price(
-                operator(request), sku=data["sku"], rate_nanos=data["rate_nanos"], **common
+                operator_of(request), sku=data["sku"], rate_nanos=data["rate_nanos"], **common
             )
         obj.pk = saved.pk
 

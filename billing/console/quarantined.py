@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts.access import operator_of
 from billing import quarantine
-from billing.console.shown import operator, state_column
+from billing.console.shown import state_column
 from billing.models import QuarantinedUsage
 from marketplace.lib.console import ReadOnlyAdmin, ReasonForm
 
@@ -64,9 +65,9 @@ class QuarantinedUsageAdmin(ReadOnlyAdmin):
             title="Drop {}",
             effect="It stays uncharged.",
             done="{} is dropped.",
-            verb=lambda row, reason: quarantine.drop(operator(request), row, reason=reason),
+            verb=lambda row, reason: quarantine.drop(operator_of(request), row, reason=reason),
         )
 
 
 def _bill(request: HttpRequest, row: QuarantinedUsage, data: dict[str, Any]) -> None:
-    quarantine.bill(operator(request), row, quantity=data["quantity"], reason=data["reason"])
+    quarantine.bill(operator_of(request), row, quantity=data["quantity"], reason=data["reason"])

@@ -10,8 +10,9 @@ from django.urls import reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
 
+from accounts.access import operator_of
 from billing import incidents
-from billing.console.shown import money_column, operator, state_column
+from billing.console.shown import money_column, state_column
 from billing.incidents import Incident
 from billing.models import RefundProposal
 from marketplace.lib.console import ReadOnlyAdmin, ReasonForm
@@ -73,7 +74,9 @@ class RefundProposalAdmin(ReadOnlyAdmin):
             preview = incidents.preview(form.incident())
             if "propose" in request.POST:
                 try:
-                    proposal = incidents.propose(operator(request), form.incident(), reason=form.cleaned_data["reason"])
+                    proposal = incidents.propose(
+                        operator_of(request), form.incident(), reason=form.cleaned_data["reason"]
+                    )
                 except Problem as problem:
                     form.add_error(None, problem.detail)
                 else:
@@ -106,5 +109,5 @@ class RefundProposalAdmin(ReadOnlyAdmin):
             title=word + " the refund of {}",
             effect=effect,
             done=word + "ed: {}.",
-            verb=lambda proposal, reason: verb(operator(request), proposal.pk),
+            verb=lambda proposal, reason: verb(operator_of(request), proposal.pk),
         )

@@ -1,11 +1,9 @@
-"""How the console's lists show money and states, and who works with them."""
+"""How the console's lists show money and states."""
 
 from typing import Any
 
-from django.http import HttpRequest
 from unfold.decorators import display
 
-from accounts.models import User
 from billing.money import NANOS_PER_CENT, in_words
 
 STATE_COLOURS = {
@@ -16,13 +14,6 @@ STATE_COLOURS = {
     "suspended": "danger", "closed": "danger", "failed": "danger", "past_due": "danger", "uncollectible": "danger",
     "dead": "danger", "lost": "danger",
 }  # fmt: skip
-
-
-def operator(request: HttpRequest) -> User:
-    """Who is signed in to the console."""
-    user: Any = request.user
-    assert isinstance(user, User)
-    return user
 
 
 def money_column(name: str, title: str) -> Any:
