@@ -12,6 +12,7 @@ from billing import accounts, cards, off_session, spending
 from billing.cents import nanos_per_minor
 from billing.models import BillingAccount, LimitPeriod, LimitScope, SpendCounter, TopUp
 from billing.payment_problems import NoCard, PaymentPending, PaymentsAreOff
+from billing.periods import month_of
 from billing.stripe_gateway import transport
 from marketplace.lib.problems import Conflict, FieldError, ValidationFailed
 
@@ -137,7 +138,9 @@ def _cap_left_cents(payer: BillingAccount, now: datetime.datetime, per_cent: int
     if payer.reload_monthly_cap_nanos is None:
         return int(settings.BILLING_TOP_UP_MAX_CENTS)
     reloads = TopUp.objects.filter(account_id=payer.pk, source=TopUp.Source.AUTO_RELOAD, state__in=_COUNTED)
-    bought = int(reloads.filter(created_at__gte=_month(now)).aggregate(total=Sum("amount_cents", default=0))["total"])
+    bought = int(
+        reloads.filter(created_at__gte=month_of(now).starts_at).aggregate(total=Sum("amount_cents", default=0))["total"]
+    )
     return payer.reload_monthly_cap_nanos // per_cent - bought
 
 
@@ -148,13 +151,9 @@ def _limit_is_reached(payer: BillingAccount, now: datetime.datetime) -> bool:
         limit__scope=LimitScope.ACCOUNT,
         limit__period=LimitPeriod.MONTH,
         limit__is_hard=True,
-        starts_at=_month(now),
+        starts_at=month_of(now).starts_at,
     )
     return counters.filter(limit__limit_nanos__lte=F("spent_nanos") + F("held_nanos")).exists()
-
-
-def _month(now: datetime.datetime) -> datetime.datetime:
-    return now.astimezone(datetime.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _warn_if_often(payer: BillingAccount, now: datetime.datetime) -> None:

@@ -7,13 +7,13 @@ across the turn of an hour is held in both, so that neither hour's limit can be 
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import BigIntegerField, F, Func, Q, QuerySet, Sum, Value
 
-from billing.models import Hold, LimitPeriod, LimitScope, SpendCounter, SpendLimit, UsageRecord
+from billing.models import Hold, LimitScope, SpendCounter, SpendLimit, UsageRecord
+from billing.periods import Period, period_of
 
 # Holds of work. Others, as for money on its way back to a card, count on no limit.
 WORK = Q(subject__startswith="prediction/") | Q(subject__startswith="instance/")
@@ -28,26 +28,6 @@ class Spending(Protocol):
     def user_id(self) -> int | None: ...
     @property
     def deployment_name(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """One hour, day or month of UTC: from `starts_at` until before `ends_at`."""
-
-    starts_at: datetime.datetime
-    ends_at: datetime.datetime
-
-
-def period_of(period: str, at: datetime.datetime) -> Period:
-    """The hour, day or month that a moment lies in."""
-    hour = at.astimezone(datetime.UTC).replace(minute=0, second=0, microsecond=0)
-    if period == LimitPeriod.HOUR:
-        return Period(hour, hour + datetime.timedelta(hours=1))
-    day = hour.replace(hour=0)
-    if period == LimitPeriod.DAY:
-        return Period(day, day + datetime.timedelta(days=1))
-    month = day.replace(day=1)
-    return Period(month, (month + datetime.timedelta(days=31)).replace(day=1))
 
 
 def applies(limit: SpendLimit, work: Spending) -> bool:

@@ -14,6 +14,7 @@ from billing import publisher_shares, usage_groups, usage_lines
 from billing.cents import minor_as_decimal_string
 from billing.models import Invoice, LedgerEntry
 from billing.money import as_fixed_string
+from billing.periods import month_of
 from marketplace.lib import csv_rows
 from marketplace.lib.csv_rows import Cell, Number
 
@@ -65,8 +66,8 @@ def invoice_lines(invoice: Invoice) -> Iterator[Sequence[Cell]]:
 def journal(month: str) -> Iterator[Sequence[Cell]]:
     """For bookkeeping: debits and credits of each day, kind of posting and kind of ledger account, of a month."""
     yield ["day", "kind", "account", "debit", "credit", "currency", "postings"]
-    first = datetime.datetime.fromisoformat(f"{month}-01T00:00:00+00:00")
-    entries = LedgerEntry.objects.filter(txn__effective_at__gte=first, txn__effective_at__lt=_next_month(first))
+    span = month_of(datetime.datetime.fromisoformat(f"{month}-01T00:00:00+00:00"))
+    entries = LedgerEntry.objects.filter(txn__effective_at__gte=span.starts_at, txn__effective_at__lt=span.ends_at)
     kind_of_account = Func(F("code"), Value(":"), Value(1), function="split_part", output_field=CharField())
     rows = (
         entries.annotate(day=TruncDate("txn__effective_at", tzinfo=datetime.UTC), account=kind_of_account)
@@ -104,7 +105,3 @@ def payouts_due() -> Iterator[Sequence[Cell]]:
     for owner in owners.order_by("username"):
         if due := publisher_shares.payable(owner):
             yield [owner.username, owner.user.email if owner.user else "", Number(as_fixed_string(due)), "usd"]
-
-
-def _next_month(first: datetime.datetime) -> datetime.datetime:
-    return (first + datetime.timedelta(days=31)).replace(day=1)

@@ -14,8 +14,10 @@ from django.utils import timezone
 from billing import accounts, credit, ledger
 from billing.credit import Taken
 from billing.ledger import Entry
-from billing.models import BillingAccount, CreditBucket, LedgerEntry, LedgerTxn, UsageRollup
+from billing.models import BillingAccount, CreditBucket, LedgerTxn, UsageRollup
 from billing.money import NANOS_PER_UNIT, Nanos, round_half_even
+from billing.periods import month_before, month_of, name_of
+from billing.reports import days_of
 
 Tiers = Sequence[tuple[int, int]]  # (from so many whole units on, percent), ascending
 
@@ -43,12 +45,11 @@ def settle_locked(payer: BillingAccount, period: str) -> LedgerTxn | None:
     if not settings.BILLING_DISCOUNT_TIERS or not payer.is_charged:
         return None
     prefix = f"disc:{payer.account_id}:{period}:"
-    earlier = LedgerTxn.objects.filter(key__startswith=prefix)
-    posted = LedgerEntry.objects.filter(txn__in=earlier, code="discounts").aggregate(all=Sum("amount_nanos", default=0))
-    difference = earned(usage_of(payer.account_id, period), settings.BILLING_DISCOUNT_TIERS) - int(posted["all"])
+    count, posted = ledger.posted_so_far(prefix, "discounts")
+    difference = earned(usage_of(payer.account_id, period), settings.BILLING_DISCOUNT_TIERS) - posted
     if not difference:
         return None
-    key = f"{prefix}{earlier.count() + 1}"
+    key = f"{prefix}{count + 1}"
     is_postpaid = payer.mode == BillingAccount.Mode.POSTPAID
     target = f"{'unbilled' if is_postpaid else 'wallet'}:{payer.account_id}"
     entries = [Entry("discounts", difference), Entry(target, -difference)]
@@ -61,34 +62,34 @@ def settle_locked(payer: BillingAccount, period: str) -> LedgerTxn | None:
 
 def usage_of(account_id: int, period: str) -> Nanos:
     """What was charged and posted of a month, before discounts and credit; a quote's cap is a part of the price."""
-    first = datetime.date.fromisoformat(f"{period}-01")
-    days = UsageRollup.objects.filter(account_id=account_id, day__gte=first, day__lt=_next_month(first))
-    return Nanos(int(days.aggregate(total=Sum("amount_nanos", default=0))["total"]))
+    days = days_of(period)
+    used = UsageRollup.objects.filter(account_id=account_id, day__range=(days[0], days[-1]))
+    return Nanos(int(used.aggregate(total=Sum("amount_nanos", default=0))["total"]))
 
 
 def settle_all(now: datetime.datetime | None = None) -> int:
     """Settle this month and the one before for every account that has earned something; how many were posted."""
     if not settings.BILLING_DISCOUNT_TIERS:
         return 0
-    this_month = (now or timezone.now()).date().replace(day=1)
-    last_month = (this_month - datetime.timedelta(days=1)).replace(day=1)
+    this_month = month_of(now or timezone.now())
     return sum(
-        settle(account_id, f"{month:%Y-%m}") is not None
-        for month in (last_month, this_month)
-        for account_id in _accounts_to_settle(month)
+        settle(account_id, period) is not None
+        for period in (name_of(month_before(this_month)), name_of(this_month))
+        for account_id in _accounts_to_settle(period)
     )
 
 
-def _accounts_to_settle(month: datetime.date) -> list[int]:
+def _accounts_to_settle(period: str) -> list[int]:
     """Those whose usage reaches the first tier, and those that had a discount: refunds may have taken it away."""
     least = settings.BILLING_DISCOUNT_TIERS[0][0] * NANOS_PER_UNIT
-    used = UsageRollup.objects.filter(day__gte=month, day__lt=_next_month(month)).values("account_id")
+    days = days_of(period)
+    used = UsageRollup.objects.filter(day__range=(days[0], days[-1])).values("account_id")
     reached = used.annotate(total=Sum("amount_nanos")).filter(total__gt=least).order_by()
     # An index leads to them: each has been used in the month, and a discount's key begins with its account and month.
     had = [
         row["account_id"]
         for row in used.distinct()
-        if LedgerTxn.objects.filter(key__startswith=f"disc:{row['account_id']}:{month:%Y-%m}:").exists()
+        if LedgerTxn.objects.filter(key__startswith=f"disc:{row['account_id']}:{period}:").exists()
     ]
     return sorted({*had, *(row["account_id"] for row in reached)})
 
@@ -106,7 +107,3 @@ def _move_credit(account_id: int, txn: LedgerTxn, amount_nanos: int) -> None:
         taken += [Taken(bucket, part)] if part else []
         missing -= part
     credit.consume(txn, taken)
-
-
-def _next_month(first: datetime.date) -> datetime.date:
-    return (first + datetime.timedelta(days=31)).replace(day=1)

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from billing import accounts, counters, spending
 from billing.models import BillingAccount, Hold, SpendCounter, SpendLimit, UsageRecord
+from billing.periods import period_of
 from billing.refusals import AccountSuspended, InsufficientCredit, SpendLimitReached
 from marketplace.lib.problems import Problem
 
@@ -136,7 +137,7 @@ def limit_reached(counter: SpendCounter, *, required_nanos: int, now: datetime.d
         counter,
         used_nanos=counter.spent_nanos + counter.held_nanos,
         required_nanos=required_nanos,
-        resets_at=counters.period_of(counter.limit.period, now).ends_at,
+        resets_at=period_of(counter.limit.period, now).ends_at,
     )
 
 

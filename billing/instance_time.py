@@ -16,8 +16,9 @@ from billing import prices, quarantine
 from billing.classes import BillingClass
 from billing.models import InstanceMeter, Meter, QuarantinedUsage, UsageRecord
 from billing.outcomes import BEAT_GAP_SECONDS, SETUP_FAILURES_CHARGED
+from billing.periods import month_of
 from billing.rating import cost
-from billing.segments import Segment, cut, next_month
+from billing.segments import Segment, cut
 
 _GAP_US = BEAT_GAP_SECONDS * 1_000_000
 _MOST_CARRIED_US = 2_000_000  # a runner's clock that is further ahead is wrong
@@ -176,7 +177,7 @@ def _next_cut(meter: InstanceMeter) -> Callable[[datetime.datetime], datetime.da
     starts = prices.hardware_price_starts(meter.hardware, meter.account_id, after=meter.segment_from)
 
     def next_cut(moment: datetime.datetime) -> datetime.datetime:
-        return min([next_month(moment), *(start for start in starts if start > moment)])
+        return min([month_of(moment).ends_at, *(start for start in starts if start > moment)])
 
     return next_cut
 

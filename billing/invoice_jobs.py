@@ -14,6 +14,7 @@ from billing import cents, invoices
 from billing.invoices import InvoiceDoesNotAddUp
 from billing.ledger import PostingConflict, PostingRefused
 from billing.models import BillingAccount, Invoice
+from billing.periods import month_before, month_of, name_of
 
 log = structlog.get_logger(__name__)
 CLOSE_WAIT = datetime.timedelta(hours=6)  # after a month's end, for usage that comes late
@@ -27,10 +28,10 @@ def close_periods(now: datetime.datetime | None = None) -> int:
     stop the others, and is tried again by the next run.  Source: billing.md 12.
     """
     now = now or timezone.now()
-    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    if not month + CLOSE_WAIT <= now < month + CLOSE_WEEK:
+    month = month_of(now)
+    if not month.starts_at + CLOSE_WAIT <= now < month.starts_at + CLOSE_WEEK:
         return 0
-    period = f"{month - datetime.timedelta(days=1):%Y-%m}"
+    period = name_of(month_before(month))
     closed = Invoice.objects.filter(account_id=OuterRef("pk"), period=period, kind__in=invoices.CLOSING_KINDS)
     of_account = Invoice.objects.filter(account_id=OuterRef("pk")).order_by()
     last = of_account.values("account_id").annotate(last=Max("last_seq")).values("last")

@@ -94,6 +94,13 @@ def reverse(txn: LedgerTxn, *, kind: str, key: str = "") -> tuple[LedgerTxn, boo
     return post(key or f"rev:{txn.key}", kind, entries, currency=txn.currency, corrects=txn)
 
 
+def posted_so_far(prefix: str, code: str) -> tuple[int, Nanos]:
+    """How many postings have keys that begin so, and what they put on a ledger account together."""
+    earlier = LedgerTxn.objects.filter(key__startswith=prefix)
+    entries = LedgerEntry.objects.filter(txn__in=earlier, code=code)
+    return earlier.count(), Nanos(int(entries.aggregate(total=Sum("amount_nanos", default=0))["total"]))
+
+
 def balance(code: str, currency: str = "usd") -> Nanos:
     """Debits less credits of a ledger account."""
     rows = LedgerBalance.objects.filter(code=code, currency=currency)

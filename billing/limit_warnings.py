@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from billing import accounts, mails, notices
-from billing.counters import period_of
 from billing.models import SpendCounter, SpendLimit
 from billing.money import as_decimal_string, in_words
 from billing.notices import MoneyEvent
+from billing.periods import period_of
 from marketplace.lib.timestamps import timestamp
 
 STEPS = (50, 80, 90, 100)  # percent

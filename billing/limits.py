@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from billing import accounts, counters
 from billing.models import BillingAccount, LimitPeriod, LimitScope, SpendCounter, SpendLimit
+from billing.periods import period_of
 from marketplace.lib.problems import FieldError, NotFound, ValidationFailed
 
 # What a charged account may spend until it says otherwise: the second stops what runs wild in the night.
@@ -85,7 +86,7 @@ def list_limits(account_id: int) -> list[LimitState]:
             row.limit,
             spent_nanos=row.spent_nanos,
             held_nanos=row.held_nanos,
-            resets_at=counters.period_of(row.limit.period, now).ends_at,
+            resets_at=period_of(row.limit.period, now).ends_at,
         )
         for row in rows
     ]

@@ -23,6 +23,7 @@ from billing.cents import nanos_per_minor
 from billing.ledger import Entry
 from billing.models import LedgerEntry, LedgerTxn, PublisherAgreement, PublisherPayout, UsageRecord
 from billing.money import Nanos, in_words, round_half_even
+from billing.periods import month_before, month_of, name_of
 from marketplace.lib.problems import Conflict, FieldError, ValidationFailed
 
 
@@ -43,13 +44,12 @@ def accrue(owner: Account, period: str) -> LedgerTxn | None:
     with transaction.atomic():
         accounts.lock(owner.pk)
         prefix = f"share:{owner.pk}:{period}:"
-        earlier = LedgerTxn.objects.filter(key__startswith=prefix)
-        posted = LedgerEntry.objects.filter(txn__in=earlier, code="publisher_cost")
-        difference = earned(owner, period) - int(posted.aggregate(all=Sum("amount_nanos", default=0))["all"])
+        count, posted = ledger.posted_so_far(prefix, "publisher_cost")
+        difference = earned(owner, period) - posted
         if not difference:
             return None
         entries = [Entry("publisher_cost", difference), Entry(f"publisher:{owner.pk}", -difference)]
-        key = f"{prefix}{earlier.count() + 1}"
+        key = f"{prefix}{count + 1}"
         return ledger.post(key, "publisher_share", entries, meta={"period": period})[0]
 
 
@@ -81,10 +81,10 @@ def earnings(owner: Account, period: str) -> Iterator[Earning]:
 
 def accrue_all(now: datetime.datetime | None = None) -> int:
     """Accrue this month and the one before for every publisher with an agreement; how many postings."""
-    this_month = (now or timezone.now()).date().replace(day=1)
-    last_month = this_month - datetime.timedelta(days=1)
+    this_month = month_of(now or timezone.now())
+    periods = (name_of(month_before(this_month)), name_of(this_month))
     owners = Account.objects.filter(pk__in=PublisherAgreement.objects.values("owner")).order_by("pk")
-    return sum(accrue(owner, f"{month:%Y-%m}") is not None for month in (last_month, this_month) for owner in owners)
+    return sum(accrue(owner, period) is not None for period in periods for owner in owners)
 
 
 def payable(owner: Account, now: datetime.datetime | None = None) -> Nanos:

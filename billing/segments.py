@@ -44,9 +44,3 @@ def cut(
         if held:
             closed.append(Segment(since, held, min(at, boundary)))
         since, held = at, 0
-
-
-def next_month(moment: datetime.datetime) -> datetime.datetime:
-    """When the month after the moment's begins, UTC."""
-    first = moment.astimezone(datetime.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (first + datetime.timedelta(days=32)).replace(day=1)

@@ -1,7 +1,7 @@
 """What a run may be expected to cost before it has run: how much is held for it.  Source: billing.md 8.1."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from billing import holds
 from billing.holds import HoldRequest
@@ -54,13 +54,8 @@ def hold_requests(predictions: Sequence[Prediction]) -> list[HoldRequest]:
 def _usual_units(prediction: Prediction) -> int:
     """What 19 of 20 recent runs would not exceed."""
     key = (prediction.version_id, "units", str(prediction.unit_price_ids))
-    hit = _cache.get(key)
-    if hit and hit[0] > time.monotonic() and hit[1] is not None:
-        return hit[1]
-    costs = costs_of_units(prediction)
-    found = percentile(costs, 95) if costs else usual_cost_of_units(prediction)
-    _cache[key] = (time.monotonic() + _CACHE_SECONDS, found)
-    return found
+    found = _remembered(key, lambda: percentile(costs, 95) if (costs := costs_of_units(prediction)) else None)
+    return usual_cost_of_units(prediction) if found is None else found
 
 
 def _held_us(prediction: Prediction, limit_us: int) -> int:
@@ -75,9 +70,10 @@ def usual_us(prediction: Prediction) -> int | None:
     Remembered for a minute in each process.
     """
     key = (prediction.version_id, prediction.hardware, str(prediction.kind))
-    hit = _cache.get(key)
-    if hit and hit[0] > time.monotonic():
-        return hit[1]
+    return _remembered(key, lambda: _find_usual_us(prediction))
+
+
+def _find_usual_us(prediction: Prediction) -> int | None:
     like_it = Prediction.objects.filter(
         version_id=prediction.version_id,
         hardware=prediction.hardware,
@@ -86,7 +82,14 @@ def usual_us(prediction: Prediction) -> int | None:
     )
     newest = like_it.order_by("-created_at").values_list("metrics__predict_time", flat=True)[:_RUNS_LOOKED_AT]
     taken = sorted(round(seconds * MICROSECONDS) for seconds in newest if isinstance(seconds, int | float))
-    found = percentile(taken, 95) if taken else None
+    return percentile(taken, 95) if taken else None
+
+
+def _remembered(key: tuple[str, str, str], find: Callable[[], int | None]) -> int | None:
+    hit = _cache.get(key)
+    if hit and hit[0] > time.monotonic():
+        return hit[1]
+    found = find()
     if len(_cache) >= _CACHE_LIMIT:
         _cache.clear()
     _cache[key] = (time.monotonic() + _CACHE_SECONDS, found)

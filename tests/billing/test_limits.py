@@ -9,6 +9,7 @@ from django.utils import timezone
 from billing import accounts, counters, holds, limit_warnings, limits, posting, trials
 from billing.holds import HoldRequest
 from billing.models import SpendCounter, SpendLimit, UsageRecord
+from billing.periods import period_of
 from marketplace.lib.ids import new_id
 from marketplace.lib.problems import NotFound, ValidationFailed
 from runner.models import LoggedEvent
@@ -172,5 +173,5 @@ def test_steps_that_are_passed_at_once_are_told_of_together(alice, mailoutbox):
 )
 def test_periods_are_of_the_calendar_in_utc(period, starts, ends):
     moment = datetime.datetime.fromisoformat("2027-01-01T01:30:00+02:00")
-    found = counters.period_of(period, moment)
+    found = period_of(period, moment)
     assert (f"{found.starts_at:%Y-%m-%dT%H:%M}", f"{found.ends_at:%Y-%m-%dT%H:%M}") == (starts, ends)
