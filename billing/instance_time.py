@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from billing import prices, quarantine
 from billing.classes import BillingClass
-from billing.models import InstanceMeter, Meter, QuarantinedUsage, UsageRecord
+from billing.models import InstanceMeter, Meter, UsageRecord
 from billing.outcomes import BEAT_GAP_SECONDS, SETUP_FAILURES_CHARGED
 from billing.periods import month_of
 from billing.rating import cost
@@ -24,6 +24,7 @@ _GAP_US = BEAT_GAP_SECONDS * 1_000_000
 _MOST_CARRIED_US = 2_000_000  # a runner's clock that is further ahead is wrong
 _BOOTS_AGAIN_AFTER = datetime.timedelta(hours=1)  # one more try then, free: the cause may have been outside
 _LOOKED_AT = 50
+_TOLD_OTHERWISE = "a segment of this number was charged before, with other times"
 _MICROSECOND = datetime.timedelta(microseconds=1)
 End = InstanceMeter.End
 
@@ -208,7 +209,11 @@ def _write(meters: Sequence[InstanceMeter]) -> None:
     there = {record.key: record for record in UsageRecord.objects.filter(key__in=records)}
     UsageRecord.objects.bulk_create(record for key, record in records.items() if key not in there)
     quarantine.keep_many(
-        [_doubtful(record) for key, record in records.items() if key in there and _what(record) != _what(there[key])]
+        [
+            quarantine.doubtful(record, why=_TOLD_OTHERWISE, quantity=record.quantity)
+            for key, record in records.items()
+            if key in there and _what(record) != _what(there[key])
+        ]
     )
     for meter in meters:
         meter.save()
@@ -216,18 +221,6 @@ def _write(meters: Sequence[InstanceMeter]) -> None:
 
 def _what(record: UsageRecord) -> tuple[int, datetime.datetime]:
     return record.quantity, record.occurred_at
-
-
-def _doubtful(record: UsageRecord) -> QuarantinedUsage:
-    return QuarantinedUsage(
-        key=record.key,
-        account_id=record.account_id,
-        subject=record.subject,
-        meter=record.meter,
-        quantity=record.quantity,
-        price=record.price,
-        why="a segment of this number was charged before, with other times",
-    )
 
 
 def _records(meter: InstanceMeter) -> list[UsageRecord]:

@@ -60,7 +60,7 @@ class _Line:
 def record_many(usages: Sequence[PredictionUsage]) -> None:
     """The records of ended runs; a key that is there already stays.  Source: billing.md 4.1, 4.3, 7.2."""
     records: list[UsageRecord] = []
-    doubtful: list[QuarantinedUsage] = []
+    doubts: list[QuarantinedUsage] = []
     for usage in usages:
         left = usage.cap_nanos
         for line in _lines(usage):
@@ -68,10 +68,10 @@ def record_many(usages: Sequence[PredictionUsage]) -> None:
             left = None if left is None else left - record.amount_nanos
             records.append(record)
             if line.doubt:
-                doubtful.append(_doubtful(record, line))
+                doubts.append(quarantine.doubtful(record, why=line.doubt, quantity=line.told))
     UsageRecord.objects.bulk_create(records, ignore_conflicts=True)
-    if doubtful:
-        quarantine.keep_many(doubtful)
+    if doubts:
+        quarantine.keep_many(doubts)
 
 
 def _lines(usage: PredictionUsage) -> Iterator[_Line]:
@@ -129,16 +129,4 @@ def _record(usage: PredictionUsage, line: _Line, left: int | None) -> UsageRecor
         token_id=usage.token_id,
         user_id=usage.user_id,
         fault_class=usage.fault_class,
-    )
-
-
-def _doubtful(record: UsageRecord, line: _Line) -> QuarantinedUsage:
-    return QuarantinedUsage(
-        key=record.key,
-        account_id=record.account_id,
-        subject=record.subject,
-        meter=record.meter,
-        quantity=line.told,
-        price=line.price,
-        why=line.doubt,
     )

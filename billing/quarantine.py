@@ -30,6 +30,19 @@ def doubt_about(predict_us: int, *, observed_us: int, limit_us: int) -> str:
     return ""
 
 
+def doubtful(record: UsageRecord, *, why: str, quantity: int | None) -> QuarantinedUsage:
+    """What is to be kept of a record that is not believed. quantity: as it was told, None where it was no amount."""
+    return QuarantinedUsage(
+        key=record.key,
+        account_id=record.account_id,
+        subject=record.subject,
+        meter=record.meter,
+        quantity=quantity,
+        price=record.price,
+        why=why,
+    )
+
+
 def keep_many(rows: Sequence[QuarantinedUsage]) -> None:
     """Keep them, once a key. In the transaction that writes what was charged instead."""
     QuarantinedUsage.objects.bulk_create(rows, ignore_conflicts=True)

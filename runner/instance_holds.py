@@ -31,7 +31,7 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 
 def place(meter: InstanceMeter) -> Problem | None:
     """Hold for an instance whose boot begins, in the transaction that makes it; the 402 of who can't pay for it."""
-    return holds.place_many([_request(meter, timezone.now())]).get(_subject(meter))
+    return holds.place_many([_request(meter)]).get(_subject(meter))
 
 
 def beat(*, now: datetime.datetime | None = None) -> list[str]:
@@ -46,16 +46,16 @@ def _is_paid(meter: InstanceMeter, now: datetime.datetime) -> bool:
     """Renew its hold; if what is left of it is too little, stop the instance."""
     hold = Hold.objects.filter(subject=_subject(meter), state=Hold.State.OPEN).first()
     if hold is None:  # it was made when its account was not held
-        if holds.place_many([_request(meter, now)]):
+        if holds.place_many([_request(meter)]):
             _stop(meter)
             return False
         return True
     left = hold.amount_nanos - _due(meter, now)
-    if left < _cost(meter, _RENEWED_BELOW_US, now):
-        wanted = {hold.subject: _cost(meter, _AHEAD_US, now) - left}
+    if left < _cost(meter, _RENEWED_BELOW_US):
+        wanted = {hold.subject: _cost(meter, _AHEAD_US) - left}
         given = holds.extend(meter.account_id, wanted, may_overdraw=False)
         left += given[hold.subject].nanos if hold.subject in given else 0
-    if left < _cost(meter, _LEAST_US, now):
+    if left < _cost(meter, _LEAST_US):
         _stop(meter)
         return False
     return True
@@ -86,15 +86,15 @@ def _due(meter: InstanceMeter, now: datetime.datetime) -> int:
     unposted: int = records.aggregate(total=Sum("amount_nanos", default=0))["total"]
     held_back = sum(microseconds for _, _, microseconds in meter.held_back)
     since_us = max(0, (now - meter.segment_from) // _MICROSECOND)
-    return unposted + _cost(meter, held_back + since_us, now)
+    return unposted + _cost(meter, held_back + since_us)
 
 
-def _cost(meter: InstanceMeter, microseconds: int, now: datetime.datetime) -> int:
-    return cost(microseconds, prices.hardware_price(meter.hardware, meter.account_id, at=now))
+def _cost(meter: InstanceMeter, microseconds: int) -> int:
+    return cost(microseconds, prices.current_book().hardware_price(meter.hardware, meter.account_id))
 
 
-def _request(meter: InstanceMeter, now: datetime.datetime) -> HoldRequest:
-    amount = _cost(meter, _AHEAD_US, now)
+def _request(meter: InstanceMeter) -> HoldRequest:
+    amount = _cost(meter, _AHEAD_US)
     return HoldRequest(_subject(meter), meter.account_id, amount, deployment_name=meter.deployment_name)
 
 
